@@ -1,0 +1,49 @@
+/* backend.h - the private table of whole-batch operations that every backend fills. */
+#ifndef MM_BACKEND_H
+#define MM_BACKEND_H
+
+#include "micromaser.h"
+
+/** One backend. `state` is what open returned; points are checked before they arrive here, and the problem
+ *  outlives the state. Every operation gives the same bits for a point whatever the other points are. */
+struct mm_backend {
+    const char *name;
+
+    /** True if the backend can run here; otherwise *reason (static text) says why not. Else *reason describes
+     *  what it runs on. */
+    bool (*available)(const char **reason);
+
+    /** Allocates the backend's state for a problem. options->threads is at least 1 here. */
+    mm_status (*open)(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,
+                      struct mm_error *error);
+
+    /** One line on what computes, into text[size]. */
+    void (*device)(const void *state, size_t size, char *text);
+
+    /** Points that keep the backend busy in one call. */
+    size_t (*preferred_points)(const void *state);
+
+    /** As mm_solver_evaluate. */
+    mm_status (*evaluate)(void *state, size_t count, const struct mm_point *points,
+                          struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                          struct mm_error *error);
+
+    /** As mm_solver_evolve. */
+    mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
+                        struct mm_state *result, struct mm_error *error);
+
+    void (*close)(void *state);
+};
+
+/** Every backend there is, in the order in which `auto` tries them. X(name, macro that is 1 if built in,
+ *  why not if it is not). */
+#define MM_BACKEND_LIST(X)                                                                                         \
+    X(cuda, MM_WITH_CUDA, "not compiled in: nvcc was not found when micromaser was built")                         \
+    X(cpu, 1, "")                                                                                                  \
+    X(reference, 1, "")
+
+extern const struct mm_backend mm_backend_cpu;
+extern const struct mm_backend mm_backend_reference;
+extern const struct mm_backend mm_backend_cuda;
+
+#endif

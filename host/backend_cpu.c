@@ -1,0 +1,166 @@
+/* backend_cpu.c - the cpu backend: banded, vectorised, one chain a thread at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+#include <omp.h>
+
+#include "backend.h"
+#include "band_layout.h"
+#include "cpu_run.h"
+
+enum { POINTS_PER_THREAD = 16 }; /* chains differ in cost: enough of them to keep every thread busy to the end */
+
+struct cpu_backend {
+    int threads;
+    const struct mm_band_loops *loops;
+    size_t free_batches;
+    struct mm_cpu_run *runs; /* [threads] */
+};
+
+static bool cpu_available(const char **reason)
+{
+    *reason = mm_band_loops_find(NULL)->name;
+    return true;
+}
+
+static void cpu_close(void *state)
+{
+    struct cpu_backend *cpu = state;
+    for (int i = 0; cpu->runs != NULL && i < cpu->threads; i++)
+        mm_cpu_run_free(&cpu->runs[i]);
+    free(cpu->runs);
+    free(cpu);
+}
+
+static mm_status choose_loops(struct cpu_backend *cpu, const char *name, struct mm_error *error)
+{
+    cpu->loops = mm_band_loops_find(name);
+    if (cpu->loops == NULL)
+        return mm_fail(error, MM_ERROR_INPUT,
+                       "instructions '%s': this processor or build does not have them; allowed are avx512, avx2 "
+                       "and portable, where supported",
+                       name);
+    return MM_OK;
+}
+
+static mm_status create_runs(struct cpu_backend *cpu, const struct mm_problem *problem, struct mm_error *error)
+{
+    cpu->runs = calloc((size_t)cpu->threads, sizeof *cpu->runs);
+    if (cpu->runs == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for %d threads", cpu->threads);
+    for (int i = 0; i < cpu->threads; i++) {
+        mm_status status = mm_cpu_run_create(&cpu->runs[i], problem, cpu->loops, error);
+        if (status != MM_OK)
+            return status;
+    }
+    return MM_OK;
+}
+
+static mm_status cpu_open(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,
+                          struct mm_error *error)
+{
+    struct cpu_backend *cpu = calloc(1, sizeof *cpu);
+    if (cpu == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for the cpu backend");
+    cpu->threads = options->threads;
+    cpu->free_batches = mm_problem_free_batches(problem);
+    mm_status status = choose_loops(cpu, options->instructions, error);
+    if (status == MM_OK)
+        status = create_runs(cpu, problem, error);
+    if (status != MM_OK) {
+        cpu_close(cpu);
+        return status;
+    }
+    *state = cpu;
+    return MM_OK;
+}
+
+static void cpu_device(const void *state, size_t size, char *text)
+{
+    const struct cpu_backend *cpu = state;
+    snprintf(text, size, "%s, %d thread%s", cpu->loops->name, cpu->threads, cpu->threads == 1 ? "" : "s");
+}
+
+static size_t cpu_preferred_points(const void *state)
+{
+    const struct cpu_backend *cpu = state;
+    return (size_t)cpu->threads * POINTS_PER_THREAD;
+}
+
+static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *points,
+                              struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                              struct mm_error *error)
+{
+    struct cpu_backend *cpu = state;
+    mm_status worst = MM_OK;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(cpu->threads)
+    for (size_t i = 0; i < count; i++) {
+        struct mm_error own = {0};
+        struct mm_channel_gradient *gradient = gradients == NULL ? NULL : gradients + i * cpu->free_batches;
+        mm_status status =
+            mm_cpu_evaluate(&cpu->runs[omp_get_thread_num()], &points[i], &evaluations[i], gradient, &own);
+        if (status == MM_OK)
+            continue;
+#pragma omp critical(mm_cpu_evaluate_failed)
+        {
+            worst = status;
+            if (error != NULL)
+                *error = own;
+        }
+    }
+    return worst;
+}
+
+/** The run's state as a full matrix, [levels][levels]. */
+static mm_status expand_state(const struct mm_cpu_run *run, int levels, struct mm_state *result,
+                              struct mm_error *error)
+{
+    result->levels = levels;
+    result->band_error = run->band_error;
+    result->truncation_population = run->truncation_population;
+    result->density = calloc((size_t)levels * (size_t)levels, sizeof(double));
+    if (result->density == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels", levels);
+    for (int d = 0; d < run->window.bands; d++)
+        for (int m = 0; m < run->window.levels - d; m++) {
+            double element = run->state[mm_band_index(run->stride, d, m)];
+            result->density[(size_t)(m + d) * (size_t)levels + (size_t)m] = element;
+            result->density[(size_t)m * (size_t)levels + (size_t)(m + d)] = element;
+        }
+    return MM_OK;
+}
+
+static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
+                            struct mm_state *result, struct mm_error *error)
+{
+    struct cpu_backend *cpu = state;
+    struct mm_cpu_run *run = &cpu->runs[0];
+    mm_status status = mm_cpu_run_start(run, point, error);
+    if (status == MM_OK && energies != NULL)
+        energies[0] = mm_cpu_run_energy(run);
+    for (int64_t k = 0; k < collisions && status == MM_OK; k++) {
+        status = mm_cpu_run_prepare(run, run->state, error);
+        if (status != MM_OK)
+            break;
+        mm_cpu_run_collide(run, run->state, run->state);
+        if (energies != NULL)
+            energies[k + 1] = mm_cpu_run_energy(run);
+    }
+    if (status != MM_OK)
+        return status;
+    int levels = run->problem->levels == MM_LEVELS_AUTO ? run->window.levels : run->problem->levels;
+    return expand_state(run, levels, result, error);
+}
+
+const struct mm_backend mm_backend_cpu = {
+    .name = "cpu",
+    .available = cpu_available,
+    .open = cpu_open,
+    .device = cpu_device,
+    .preferred_points = cpu_preferred_points,
+    .evaluate = cpu_evaluate,
+    .evolve = cpu_evolve,
+    .close = cpu_close,
+};

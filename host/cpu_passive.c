@@ -1,0 +1,89 @@
+/* cpu_passive.c - passive energy of the cpu backend's banded state, and dW/dR for the adjoint.
+ *
+ * Eq. 10: W = E - sum_k k r_k with the eigenvalues r_k of R sorted descending. Its derivative by the state is
+ * dW/dR = H - sum_k k v_k v_k^T (Hellmann-Feynman), of which the adjoint needs the window of the state only.
+ */
+#include <stdlib.h>
+
+#include "band_layout.h"
+#include "cpu_run.h"
+
+struct population {
+    double value;
+    int level;
+};
+
+/** Descending; equal populations in the order of their levels. */
+static int compare_populations(const void *a, const void *b)
+{
+    const struct population *left = a, *right = b;
+    if (left->value != right->value)
+        return left->value < right->value ? 1 : -1;
+    return (left->level > right->level) - (left->level < right->level);
+}
+
+/** A diagonal state is its own spectrum: rank k of level n replaces the projector. */
+static mm_status diagonal_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
+                                         struct mm_error *error)
+{
+    int levels = run->window.levels;
+    struct population *populations = malloc((size_t)levels * sizeof *populations);
+    if (populations == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory to sort %d populations", levels);
+    for (int n = 0; n < levels; n++)
+        populations[n] = (struct population){run->state[n], n};
+    qsort(populations, (size_t)levels, sizeof *populations, compare_populations);
+    *energy = 0.0;
+    for (int k = levels - 1; k >= 0; k--) {
+        *energy += k * populations[k].value;
+        if (derivative)
+            run->adjoint[populations[k].level] = populations[k].level - k;
+    }
+    free(populations);
+    return MM_OK;
+}
+
+/** Lower triangle of the live block as LAPACK wants it. */
+static void gather(struct mm_cpu_run *run)
+{
+    int levels = run->window.levels;
+    for (int m = 0; m < levels; m++) {
+        double *column = run->eigen.matrix + (size_t)m * (size_t)levels + (size_t)m;
+        int below = levels - m;
+        int bands = below < run->window.bands ? below : run->window.bands;
+        for (int d = 0; d < bands; d++)
+            column[d] = run->state[mm_band_index(run->stride, d, m)];
+        for (int d = bands; d < below; d++)
+            column[d] = 0.0;
+    }
+}
+
+/** The window of H minus the projector. */
+static void scatter_derivative(struct mm_cpu_run *run)
+{
+    int levels = run->window.levels;
+    for (int d = 0; d < run->window.bands; d++)
+        for (int m = 0; m < levels - d; m++)
+            run->adjoint[mm_band_index(run->stride, d, m)] =
+                (d == 0 ? m : 0) - run->eigen.projector[(size_t)m * (size_t)levels + (size_t)(m + d)];
+}
+
+mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error)
+{
+    if (run->window.bands == 1)
+        return diagonal_passive_energy(run, derivative, energy, error);
+    int levels = run->window.levels;
+    mm_status status = mm_eigen_reserve(&run->eigen, levels, error);
+    if (status != MM_OK)
+        return status;
+    gather(run);
+    status = mm_eigen_solve(&run->eigen, levels, derivative, error);
+    if (status != MM_OK)
+        return status;
+    *energy = mm_eigen_passive_energy(&run->eigen, levels);
+    if (derivative) {
+        mm_eigen_passive_projector(&run->eigen, levels);
+        scatter_derivative(run);
+    }
+    return MM_OK;
+}

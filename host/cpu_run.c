@@ -1,0 +1,412 @@
+/* cpu_run.c - the banded state of one chain, carried from collision to collision in a window that follows it.
+ *
+ * Window. Elements outside rows < L and diagonals < B are dropped. A collision moves an element by at most one row
+ * and one diagonal, so what it would drop is bounded before it is done. With D_{B-1} the outermost diagonal,
+ *   dropped beyond the band  <= 2 x sum |D_{B-1}|,                  since |S_n C_m| + |C_n S_m| <= 1,
+ *   dropped above the top    <= 2 |S_L| (w_e + x) sum_m |R_{L-1,m}|,
+ * each counted over both triangles. Whichever exceeds half the tolerance makes the window grow; what is accepted
+ * adds up to band_error. The sum of |elements| bounds a trace norm, and a channel contracts trace norms, so that
+ * band_error bounds the trace norm of the error of every later state. A state's outer diagonals are given up again
+ * where they have faded, under the same account.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "band_layout.h"
+#include "cpu_run.h"
+#include "memory.h"
+
+enum {
+    FIRST_LEVELS = 128, /* capacity to start with while the space is unbounded */
+    FIRST_BANDS = 40,
+    SHRINK_INTERVAL = 16, /* collisions between looks at whether the band may shrink */
+};
+
+/** Share of a collision's allowance that a shrinking band may use: what fades goes on fading. */
+static const double SHRINK_SHARE = 0.25;
+
+size_t mm_cpu_run_matrix_size(const struct mm_cpu_run *run)
+{
+    return (size_t)(run->capacity_bands + 1) * run->stride;
+}
+
+/* ------------------------------------------------------------------------------------------------ memory */
+
+void mm_cpu_run_copy_window(const double *source, size_t source_stride, double *target, size_t target_stride,
+                            struct mm_window window)
+{
+    size_t columns = (size_t)mm_band_columns(window.levels);
+    for (int d = 0; d < window.bands; d++)
+        memcpy(target + mm_band_index(target_stride, d, 0), source + mm_band_index(source_stride, d, 0),
+               columns * sizeof(double));
+}
+
+static void fill_cosines(struct mm_cpu_run *run)
+{
+    for (int n = 0; n <= run->capacity_levels; n++)
+        run->cosine[n] = mm_collision_cos(run->g, n, run->levels);
+}
+
+/** Cuts the sine table at the window: nothing leaves it upwards. */
+static void fill_sines(struct mm_cpu_run *run)
+{
+    struct mm_window window = run->window;
+    int rows = 2 * mm_band_columns(run->capacity_levels) + 2 * MM_COLUMN_BLOCK;
+    for (int n = 0; n < window.levels; n++)
+        run->sine[n] = mm_collision_sin(run->g, n, run->levels);
+    memset(run->sine + window.levels, 0, (size_t)(rows - window.levels) * sizeof(double));
+}
+
+static void free_segment(struct mm_cpu_run *run)
+{
+    for (int i = 0; i < run->segment_capacity; i++)
+        free(run->segment[i].data);
+    free(run->segment);
+    run->segment = NULL;
+    run->segment_capacity = 0;
+}
+
+/** Makes room for a window; the state moves along. */
+static mm_status reserve(struct mm_cpu_run *run, struct mm_window window, struct mm_error *error)
+{
+    if (window.levels <= run->capacity_levels && window.bands <= run->capacity_bands)
+        return MM_OK;
+    struct mm_cpu_run larger = *run;
+    while (larger.capacity_levels < window.levels)
+        larger.capacity_levels += larger.capacity_levels / 2 + 1;
+    if (larger.capacity_levels > run->levels)
+        larger.capacity_levels = run->levels;
+    while (larger.capacity_bands < window.bands)
+        larger.capacity_bands += larger.capacity_bands / 2 + 1;
+    larger.stride = mm_band_stride(larger.capacity_levels);
+    size_t rows = 2 * (size_t)mm_band_columns(larger.capacity_levels) + 2 * MM_COLUMN_BLOCK;
+    larger.cosine = mm_allocate_doubles(rows);
+    larger.sine = mm_allocate_doubles(rows);
+    larger.carried = mm_allocate_doubles((size_t)(larger.capacity_bands + 2) * MM_COLUMN_BLOCK);
+    larger.state = mm_allocate_doubles(mm_cpu_run_matrix_size(&larger));
+    larger.adjoint = mm_allocate_doubles(mm_cpu_run_matrix_size(&larger));
+    if (!larger.cosine || !larger.sine || !larger.carried || !larger.state || !larger.adjoint) {
+        free(larger.cosine);
+        free(larger.sine);
+        free(larger.carried);
+        free(larger.state);
+        free(larger.adjoint);
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a band of %d diagonals over %d levels",
+                       larger.capacity_bands, larger.capacity_levels);
+    }
+    if (run->state != NULL)
+        mm_cpu_run_copy_window(run->state, run->stride, larger.state, larger.stride, run->window);
+    free(run->cosine);
+    free(run->sine);
+    free(run->carried);
+    free(run->state);
+    free(run->adjoint);
+    free_segment(run);
+    larger.segment = NULL;
+    larger.segment_capacity = 0;
+    *run = larger;
+    fill_cosines(run);
+    fill_sines(run);
+    return MM_OK;
+}
+
+mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *problem,
+                            const struct mm_band_loops *loops, struct mm_error *error)
+{
+    run->problem = problem;
+    run->loops = loops;
+    run->levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
+    run->batch_ends = calloc(problem->batch_count, sizeof *run->batch_ends);
+    run->qubits = calloc(problem->batch_count, sizeof *run->qubits);
+    run->derivatives = calloc(problem->batch_count, sizeof *run->derivatives);
+    run->tail_signs = malloc((size_t)problem->tail);
+    run->checkpoints = calloc((size_t)MM_CHECKPOINT_DEPTH * MM_CHECKPOINT_FAN, sizeof *run->checkpoints);
+    if (!run->batch_ends || !run->qubits || !run->derivatives || !run->tail_signs || !run->checkpoints)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a run of %zu batches and a tail of %lld collisions",
+                       problem->batch_count, (long long)problem->tail);
+    int64_t end = 0;
+    for (size_t b = 0; b < problem->batch_count; b++)
+        run->batch_ends[b] = end += problem->batches[b].qubits;
+    run->capacity_levels = run->levels < FIRST_LEVELS ? run->levels : FIRST_LEVELS;
+    run->capacity_bands = 1;
+    run->window = (struct mm_window){run->capacity_levels, 1};
+    int bands = run->levels < FIRST_BANDS ? run->levels : FIRST_BANDS;
+    return reserve(run, (struct mm_window){run->capacity_levels, bands < 2 ? 2 : bands}, error);
+}
+
+void mm_cpu_run_free(struct mm_cpu_run *run)
+{
+    free_segment(run);
+    for (int i = 0; run->checkpoints != NULL && i < MM_CHECKPOINT_DEPTH * MM_CHECKPOINT_FAN; i++)
+        free(run->checkpoints[i].data);
+    free(run->checkpoints);
+    free(run->batch_ends);
+    free(run->qubits);
+    free(run->derivatives);
+    free(run->cosine);
+    free(run->sine);
+    free(run->carried);
+    free(run->state);
+    free(run->changes);
+    free(run->tail_signs);
+    free(run->adjoint);
+    mm_eigen_free(&run->eigen);
+    *run = (struct mm_cpu_run){0};
+}
+
+/* ------------------------------------------------------------------------------------------------ window */
+
+void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window)
+{
+    bool recut = window.levels != run->window.levels;
+    run->window = window;
+    if (recut)
+        fill_sines(run);
+}
+
+void mm_cpu_run_clip(const struct mm_cpu_run *run, double *matrix, struct mm_window from, struct mm_window to)
+{
+    size_t columns = (size_t)mm_band_columns(from.levels);
+    for (int d = to.bands; d < from.bands; d++)
+        memset(matrix + mm_band_index(run->stride, d, 0), 0, columns * sizeof(double));
+    for (int d = 0; d < to.bands && to.levels < from.levels; d++) {
+        int first = to.levels > d ? to.levels - d : 0;
+        memset(matrix + mm_band_index(run->stride, d, first), 0, (columns - (size_t)first) * sizeof(double));
+    }
+}
+
+/** Sum of |elements| of one diagonal, in a fixed order that vectorises. */
+static double diagonal_sum(const struct mm_cpu_run *run, const double *state, int diagonal)
+{
+    const double *elements = state + mm_band_index(run->stride, diagonal, 0);
+    int count = mm_band_columns(run->window.levels - diagonal);
+    double sums[MM_COLUMN_BLOCK] = {0};
+    for (int m = 0; m < count; m += MM_COLUMN_BLOCK)
+        for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+            sums[i] += fabs(elements[m + i]);
+    double sum = 0.0;
+    for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+        sum += sums[i];
+    return sum;
+}
+
+/** Sum of |elements| of one row, lower triangle. */
+static double row_sum(const struct mm_cpu_run *run, const double *state, int row)
+{
+    double sums[2] = {0.0, 0.0};
+    int bands = run->window.bands < row + 1 ? run->window.bands : row + 1;
+    for (int d = 0; d < bands; d++)
+        sums[d % 2] += fabs(state[mm_band_index(run->stride, d, row - d)]);
+    return sums[0] + sums[1];
+}
+
+/** What a collision would drop above the window's levels. */
+static double drop_above(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit)
+{
+    int levels = run->window.levels;
+    if (levels >= run->levels)
+        return 0.0;
+    double reach = fabs(mm_collision_sin(run->g, levels, run->levels)) * (qubit.excited + qubit.coherence);
+    return 2.0 * reach * row_sum(run, state, levels - 1);
+}
+
+/** What a collision would drop beyond a band of that many diagonals. */
+static double drop_beyond(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, int bands)
+{
+    if (bands >= run->window.levels || qubit.coherence == 0.0)
+        return 0.0;
+    return 2.0 * qubit.coherence * diagonal_sum(run, state, bands - 1);
+}
+
+static mm_status record_window(struct mm_cpu_run *run, int64_t collision, struct mm_error *error)
+{
+    if (run->change_count == run->change_capacity) {
+        size_t capacity = run->change_capacity == 0 ? 64 : 2 * run->change_capacity;
+        struct mm_window_change *changes = realloc(run->changes, capacity * sizeof *changes);
+        if (changes == NULL)
+            return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu changes of the window", capacity);
+        run->changes = changes;
+        run->change_capacity = capacity;
+    }
+    run->changes[run->change_count++] = (struct mm_window_change){collision, run->window};
+    return MM_OK;
+}
+
+/** How far the band may shrink before the next collision: outer diagonals that have faded, and whose inner
+ *  neighbour would not make the band grow again at once. Adds what is given up to *dropped. */
+static int faded_bands(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, double limit,
+                       double *dropped)
+{
+    int bands = run->window.bands;
+    while (bands > 1) {
+        double outer = *dropped + 2.0 * diagonal_sum(run, state, bands - 1);
+        if (outer > limit || drop_beyond(run, state, qubit, bands - 1) > limit)
+            break;
+        *dropped = outer;
+        bands--;
+    }
+    return bands;
+}
+
+/** Chooses the window of the next state and accounts for what it drops. */
+static struct mm_window choose_window(struct mm_cpu_run *run, const double *state, struct mm_qubit qubit)
+{
+    const double limit = 0.5 * run->problem->band_tolerance;
+    struct mm_window window = run->window;
+    double above = drop_above(run, state, qubit);
+    if (above > limit) {
+        window.levels += MM_COLUMN_BLOCK;
+        window.levels = window.levels < run->levels ? window.levels : run->levels;
+        above = 0.0;
+    }
+    double faded = 0.0;
+    if (run->collision % SHRINK_INTERVAL == 0)
+        window.bands = faded_bands(run, state, qubit, SHRINK_SHARE * limit, &faded);
+    double beyond = drop_beyond(run, state, qubit, window.bands);
+    if (beyond > limit) {
+        window.bands++;
+        beyond = 0.0;
+    }
+    run->band_error += above + faded + beyond;
+    return window;
+}
+
+/** Takes the window of the next state from the record. */
+static struct mm_window recorded_window(struct mm_cpu_run *run)
+{
+    struct mm_window window = run->window;
+    if (run->next_change < run->change_count && run->changes[run->next_change].collision == run->collision + 1)
+        window = run->changes[run->next_change++].window;
+    return window;
+}
+
+static bool same_window(struct mm_window a, struct mm_window b)
+{
+    return a.levels == b.levels && a.bands == b.bands;
+}
+
+/* --------------------------------------------------------------------------------------------------- run */
+
+mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, struct mm_error *error)
+{
+    const struct mm_problem *problem = run->problem;
+    const double *parameter = point->parameters;
+    for (size_t b = 0; b < problem->batch_count; b++) {
+        const struct mm_batch *batch = &problem->batches[b];
+        run->qubits[b] = batch->fixed ? mm_qubit_from_population(batch->c, batch->q)
+                                      : mm_qubit_from_population(parameter[0], parameter[1]);
+        if (!batch->fixed)
+            parameter += 2;
+    }
+    memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+    run->state[0] = 1.0;
+    run->g = point->g;
+    run->collision = 0;
+    run->batch = 0;
+    run->band_error = 0.0;
+    run->truncation_population = 0.0;
+    run->replay = false;
+    run->change_count = 0;
+    int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
+    run->window = (struct mm_window){levels, 1};
+    fill_cosines(run);
+    fill_sines(run);
+    return record_window(run, 0, error);
+}
+
+struct mm_window mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision)
+{
+    size_t low = 0, high = run->change_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (run->changes[middle].collision <= collision)
+            low = middle;
+        else
+            high = middle;
+    }
+    run->next_change = low + 1;
+    run->collision = collision;
+    run->batch = 0;
+    while (run->batch + 1 < run->problem->batch_count && collision >= run->batch_ends[run->batch])
+        run->batch++;
+    mm_cpu_run_set_window(run, run->changes[low].window);
+    return run->window;
+}
+
+void mm_cpu_run_previous_batch(struct mm_cpu_run *run)
+{
+    while (run->batch > 0 && run->collision - 1 < run->batch_ends[run->batch - 1])
+        run->batch--;
+}
+
+void mm_cpu_run_previous_window(struct mm_cpu_run *run)
+{
+    run->collision--;
+    while (run->changes[run->next_change - 1].collision > run->collision)
+        run->next_change--;
+    mm_cpu_run_set_window(run, run->changes[run->next_change - 1].window);
+}
+
+struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
+{
+    struct mm_band_sweep sweep = {run->stride, run->window.levels, run->window.bands,
+                                  run->cosine, run->sine,          run->carried};
+    return sweep;
+}
+
+mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error)
+{
+    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
+        run->batch++;
+    struct mm_window window =
+        run->replay ? recorded_window(run) : choose_window(run, source, run->qubits[run->batch]);
+    if (same_window(window, run->window))
+        return MM_OK;
+    if (window.bands < run->window.bands)
+        mm_cpu_run_clip(run, source, run->window, (struct mm_window){run->window.levels, window.bands});
+    mm_status status = reserve(run, window, error);
+    if (status != MM_OK)
+        return status;
+    mm_cpu_run_set_window(run, window);
+    return run->replay ? MM_OK : record_window(run, run->collision + 1, error);
+}
+
+void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target)
+{
+    struct mm_band_sweep sweep = mm_cpu_run_sweep(run);
+    run->loops->forward(&sweep, &run->qubits[run->batch], source, target);
+    run->collision++;
+    if (run->window.levels == run->levels && target[run->levels - 1] > run->truncation_population)
+        run->truncation_population = target[run->levels - 1];
+}
+
+/* --------------------------------------------------------------------------------------- figures of merit */
+
+double mm_cpu_run_energy(const struct mm_cpu_run *run)
+{
+    double sums[MM_COLUMN_BLOCK] = {0};
+    for (int n = 0; n < mm_band_columns(run->window.levels); n += MM_COLUMN_BLOCK)
+        for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+            sums[i] += (double)(n + i) * run->state[n + i];
+    double energy = 0.0;
+    for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+        energy += sums[i];
+    return energy;
+}
+
+double mm_cpu_run_purity(const struct mm_cpu_run *run)
+{
+    double diagonal = 0.0, below = 0.0;
+    for (int d = 0; d < run->window.bands; d++) {
+        const double *elements = run->state + mm_band_index(run->stride, d, 0);
+        double sum = 0.0;
+        for (int m = 0; m < run->window.levels - d; m++)
+            sum += elements[m] * elements[m];
+        if (d == 0)
+            diagonal = sum;
+        else
+            below += sum;
+    }
+    return diagonal + 2.0 * below;
+}

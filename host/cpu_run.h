@@ -1,0 +1,148 @@
+/* cpu_run.h - one chain on one thread: the banded state, its window, and the memory that a run reuses. */
+#ifndef MM_CPU_RUN_H
+#define MM_CPU_RUN_H
+
+#include "collision.h"
+#include "cpu_band.h"
+#include "eigen_lapack.h"
+#include "micromaser.h"
+
+/** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
+struct mm_window {
+    int levels; /* a multiple of MM_COLUMN_BLOCK, or N */
+    int bands;  /* 1 .. levels */
+};
+
+/** From state number `collision` on, states have this window. */
+struct mm_window_change {
+    int64_t collision;
+    struct mm_window window;
+};
+
+/** A state put aside, in its window only: [bands][columns of levels]. */
+struct mm_checkpoint {
+    int64_t collision;
+    struct mm_window window;
+    size_t capacity; /* doubles in data */
+    double *data;
+};
+
+/** A state of the segment that the adjoint is working on, in the layout of the run. */
+struct mm_segment_state {
+    struct mm_window window; /* outside it the data are zero */
+    double *data;
+};
+
+/** Memory and state of one chain. Matrices have `stride` doubles a diagonal and capacity_bands + 1 diagonals (the
+ *  last live one is followed by zeros). */
+struct mm_cpu_run {
+    const struct mm_problem *problem;
+    const struct mm_band_loops *loops;
+    int levels;              /* N, or MM_LEVELS_MAX while the space grows with the state */
+    int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
+    struct mm_qubit *qubits; /* [batch_count] */
+    double g;
+
+    int capacity_levels;
+    int capacity_bands;
+    size_t stride;
+    double *cosine; /* as in mm_band_sweep */
+    double *sine;   /* cut off at the window's levels */
+    double *carried;
+
+    double *state; /* R after `collision` collisions */
+    int64_t collision;
+    size_t batch; /* batch of the next collision */
+    struct mm_window window;
+    double band_error;
+    double truncation_population;
+
+    size_t change_count; /* window changes of the whole run, for replay */
+    size_t change_capacity;
+    struct mm_window_change *changes;
+    bool replay; /* windows are taken from `changes` */
+    size_t next_change;
+
+    int8_t *tail_signs; /* [tail]: sign of E_k - E_{k-1} */
+    double *adjoint;    /* A, same layout as state */
+    struct mm_segment_state *segment;
+    int segment_capacity;
+    struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN] */
+    int64_t checkpoint_spacing;              /* collisions between those of depth 0 */
+    struct mm_channel_gradient *derivatives; /* [batch_count] */
+    struct mm_eigen eigen;
+};
+
+enum {
+    MM_CHECKPOINT_FAN = 128, /* checkpoints of one level of the recursion */
+    MM_CHECKPOINT_DEPTH = 5, /* enough for 10^9 collisions in segments of 4 */
+};
+
+/** Prepares a run for a problem, which must outlive it. *run is zero before; free it with mm_cpu_run_free. */
+mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *problem,
+                            const struct mm_band_loops *loops, struct mm_error *error);
+
+void mm_cpu_run_free(struct mm_cpu_run *run);
+
+/** Puts the vacuum at the start of a protocol. */
+mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, struct mm_error *error);
+
+/** Decides the window of the next state: grown where the collision would drop more than the tolerance, shrunk where
+ *  the outside has faded; in replay as recorded. Source is the present state in the layout of the run; what
+ *  a shrinking window leaves outside is cleared in it. The last batch continues after the schedule ends. */
+mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error);
+
+/** The collision prepared: target = window of Phi(source). target may be source, else it must be zero outside
+ *  the window. */
+void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target);
+
+/** Window that replay gives to the state after `collision` collisions; moves the replay position there. */
+struct mm_window mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision);
+
+/** Backwards from state k+1: makes run->batch that of collision k; and makes the run stand at state k. */
+void mm_cpu_run_previous_batch(struct mm_cpu_run *run);
+void mm_cpu_run_previous_window(struct mm_cpu_run *run);
+
+/** Sets the window: the sine table is cut at its levels. */
+void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window);
+
+/** The sweep over the run's window. */
+struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run);
+
+/** Moves a matrix from one window to a smaller one by clearing what is outside. */
+void mm_cpu_run_clip(const struct mm_cpu_run *run, double *matrix, struct mm_window from, struct mm_window to);
+
+/** Copies the window of a matrix between two strides. */
+void mm_cpu_run_copy_window(const double *source, size_t source_stride, double *target, size_t target_stride,
+                            struct mm_window window);
+
+/** Doubles in one matrix of the run. */
+size_t mm_cpu_run_matrix_size(const struct mm_cpu_run *run);
+
+/** E = Tr(H R) and Tr(R^2) of the run's state. */
+double mm_cpu_run_energy(const struct mm_cpu_run *run);
+double mm_cpu_run_purity(const struct mm_cpu_run *run);
+
+/** Passive energy of the run's state (Eq. 10), by LAPACK on the live block; diagonal states need no LAPACK.
+ *  With `derivative`, run->adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR, in the
+ *  window of the state. */
+mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error);
+
+/** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point. */
+mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, struct mm_evaluation *evaluation,
+                          struct mm_channel_gradient *gradient, struct mm_error *error);
+
+/** Collisions between the checkpoints of a range that long. */
+int64_t mm_cpu_checkpoint_spacing(const struct mm_cpu_run *run, int64_t collisions);
+
+/** Puts run->state aside as checkpoint `index` of recursion level `depth`. */
+mm_status mm_cpu_checkpoint_save(struct mm_cpu_run *run, int depth, int64_t index, struct mm_error *error);
+
+/** Sweeps the adjoint from the end of the schedule down to collision `first`, from the checkpoints of depth 0.
+ *  run->adjoint holds dL/dR_n on entry.
+ *  @param lambda   weight of the instability
+ *  @param gradient [free batches], out */
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, int64_t first, double lambda,
+                               struct mm_channel_gradient *gradient, struct mm_error *error);
+
+#endif

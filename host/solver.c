@@ -1,0 +1,198 @@
+/* solver.c - opens a backend for a problem and checks everything that enters it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+#include <omp.h>
+
+#include "backend.h"
+
+enum { MM_THREADS_MAX = 4096 };
+
+struct mm_solver {
+    const struct mm_backend *backend;
+    void *state;
+    struct mm_problem problem;
+    struct mm_batch *batches; /* owned, behind problem.batches */
+    size_t free_batches;
+    char device[128];
+};
+
+/* --------------------------------------------------------------------------------------- list of backends */
+
+/** A row of the list: table is NULL where the backend was not compiled in, and reason says why. */
+struct backend_entry {
+    const char *name;
+    const struct mm_backend *table;
+    const char *reason;
+};
+
+#ifndef MM_WITH_CUDA
+#define MM_WITH_CUDA 0
+#endif
+#define MM_TABLE_IF_0(name)                         NULL
+#define MM_TABLE_IF_1(name)                         &mm_backend_##name
+#define MM_TABLE_IF(condition, name)                MM_TABLE_IF_##condition(name)
+#define MM_BACKEND_ENTRY(name, compiled_in, reason) {#name, MM_TABLE_IF(compiled_in, name), reason},
+
+static const struct backend_entry backend_entries[] = {MM_BACKEND_LIST(MM_BACKEND_ENTRY)};
+enum { BACKEND_COUNT = sizeof backend_entries / sizeof backend_entries[0] };
+
+static bool entry_available(const struct backend_entry *entry, const char **reason)
+{
+    *reason = entry->reason;
+    return entry->table != NULL && entry->table->available(reason);
+}
+
+void mm_backend_describe(void (*line)(void *context, const char *name, bool available, const char *text),
+                         void *context)
+{
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        const char *reason;
+        bool available = entry_available(&backend_entries[i], &reason);
+        line(context, backend_entries[i].name, available, reason);
+    }
+}
+
+static mm_status find_backend(const char *name, const struct mm_backend **backend, struct mm_error *error)
+{
+    const char *reason;
+    bool automatic = name == NULL || strcmp(name, "auto") == 0;
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        const struct backend_entry *entry = &backend_entries[i];
+        if (!automatic && strcmp(name, entry->name) != 0)
+            continue;
+        if (entry_available(entry, &reason)) {
+            *backend = entry->table;
+            return MM_OK;
+        }
+        if (!automatic)
+            return mm_fail(error, MM_ERROR_BACKEND, "backend '%s' is not available: %s", name, reason);
+    }
+    return mm_fail(error, MM_ERROR_INPUT, "unknown backend '%s'; allowed are auto, cpu, cuda and reference", name);
+}
+
+/* ------------------------------------------------------------------------------------------------- solver */
+
+void mm_solver_close(struct mm_solver *solver)
+{
+    if (solver == NULL)
+        return;
+    if (solver->state != NULL)
+        solver->backend->close(solver->state);
+    free(solver->batches);
+    free(solver);
+}
+
+static mm_status copy_problem(struct mm_solver *solver, const struct mm_problem *problem, struct mm_error *error)
+{
+    solver->problem = *problem;
+    solver->batches = calloc(problem->batch_count, sizeof *solver->batches);
+    if (solver->batches == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu batches", problem->batch_count);
+    memcpy(solver->batches, problem->batches, problem->batch_count * sizeof *solver->batches);
+    solver->problem.batches = solver->batches;
+    solver->free_batches = mm_problem_free_batches(problem);
+    return MM_OK;
+}
+
+/** Fills in what the caller left open. */
+static mm_status complete_options(const struct mm_solver_options *options, struct mm_solver_options *complete,
+                                  struct mm_error *error)
+{
+    *complete = options == NULL ? (struct mm_solver_options){0} : *options;
+    if (complete->threads < 0 || complete->threads > MM_THREADS_MAX)
+        return mm_fail(error, MM_ERROR_INPUT, "threads = %d; allowed are 0 (all available) to %d",
+                       complete->threads, MM_THREADS_MAX);
+    if (complete->threads == 0)
+        complete->threads = omp_get_max_threads();
+    return MM_OK;
+}
+
+mm_status mm_solver_open(struct mm_solver **solver, const struct mm_problem *problem,
+                         const struct mm_solver_options *options, struct mm_error *error)
+{
+    struct mm_solver_options complete;
+    struct mm_solver *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a solver");
+    mm_status status = mm_problem_check(problem, error);
+    if (status == MM_OK)
+        status = complete_options(options, &complete, error);
+    if (status == MM_OK)
+        status = find_backend(complete.backend, &opened->backend, error);
+    if (status == MM_OK)
+        status = copy_problem(opened, problem, error);
+    if (status == MM_OK) {
+        /* chains are the parallel work: a BLAS that starts threads of its own would only get in the way, and
+         * its sums would depend on their number */
+        openblas_set_num_threads(1);
+        status = opened->backend->open(&opened->state, &opened->problem, &complete, error);
+    }
+    if (status != MM_OK) {
+        mm_solver_close(opened);
+        return status;
+    }
+    opened->backend->device(opened->state, sizeof opened->device, opened->device);
+    *solver = opened;
+    return MM_OK;
+}
+
+const char *mm_solver_backend(const struct mm_solver *solver)
+{
+    return solver->backend->name;
+}
+
+const char *mm_solver_device(const struct mm_solver *solver)
+{
+    return solver->device;
+}
+
+size_t mm_solver_preferred_points(const struct mm_solver *solver)
+{
+    return solver->backend->preferred_points(solver->state);
+}
+
+static mm_status check_point(const struct mm_solver *solver, const struct mm_point *point, struct mm_error *error)
+{
+    if (!isfinite(point->g))
+        return mm_fail(error, MM_ERROR_INPUT, "g = %g; allowed is any finite number", point->g);
+    if (!isfinite(point->lambda) || point->lambda < 0.0)
+        return mm_fail(error, MM_ERROR_INPUT, "lambda = %g; allowed is any finite number from 0", point->lambda);
+    for (size_t i = 0; i < 2 * solver->free_batches; i++)
+        if (!(point->parameters[i] >= 0.0 && point->parameters[i] <= 1.0))
+            return mm_fail(error, MM_ERROR_INPUT, "%s of free batch %zu = %g; allowed is 0 to 1",
+                           i % 2 == 0 ? "c" : "q", i / 2 + 1, point->parameters[i]);
+    return MM_OK;
+}
+
+mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
+                             struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                             struct mm_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        mm_status status = check_point(solver, &points[i], error);
+        if (status != MM_OK)
+            return status;
+    }
+    return solver->backend->evaluate(solver->state, count, points, evaluations, gradients, error);
+}
+
+void mm_state_free(struct mm_state *state)
+{
+    free(state->density);
+    *state = (struct mm_state){0};
+}
+
+mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
+                           double *energies, struct mm_state *state, struct mm_error *error)
+{
+    if (collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
+    mm_status status = check_point(solver, point, error);
+    if (status != MM_OK)
+        return status;
+    return solver->backend->evolve(solver->state, point, collisions, energies, state, error);
+}

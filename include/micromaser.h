@@ -1,0 +1,407 @@
+/* micromaser.h - public interface of libmicromaser: charging a micromaser quantum battery, optimised in batches.
+ *
+ * A cavity mode (the battery) collides with a stream of qubits, each prepared with population q of its ground
+ * state and coherence c. The library computes the loss of a charging protocol, its exact gradient, and searches
+ * the protocols (c, q) that minimise it from many random starts.
+ *
+ * Units: hbar = omega = 1 and interaction time tau = 1 throughout, so energies are counted in quanta of the mode.
+ * Equation numbers are those of Rodriguez, Rosa and Olle, "Artificial intelligence discovery of a charging
+ * protocol in a micromaser quantum battery" (2023).
+ *
+ * Conventions: a function that can fail returns mm_status and describes the failure in its last argument, which
+ * may be NULL; outputs are untouched on failure unless stated. Nothing here keeps global state; objects may be
+ * used from different threads as long as each object is used by one thread at a time.
+ */
+#ifndef MICROMASER_H
+#define MICROMASER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mm_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MM_API                                  __attribute__((visibility("default")))
+#define MM_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
+#else
+#define MM_API
+#define MM_PRINTF(format_index, first_argument)
+#endif
+
+#define MM_VERSION "0.1.0"
+
+/* ------------------------------------------------------------------------------------------------ errors */
+
+enum { MM_ERROR_MESSAGE_SIZE = 512 };
+
+/** What went wrong, in one line that names the thing, its value and what is allowed. */
+struct mm_error {
+    mm_status status;
+    char message[MM_ERROR_MESSAGE_SIZE];
+};
+
+/** Text of a status code; never NULL. */
+MM_API const char *mm_status_text(mm_status status);
+
+/** Exit code the program uses for a status: 0, 1, 2 or 75. */
+MM_API int mm_status_exit_code(mm_status status);
+
+/** Fills *error (which may be NULL) with a one-line message and returns status, so that callers can return it. */
+MM_API mm_status mm_fail(struct mm_error *error, mm_status status, const char *format, ...) MM_PRINTF(3, 4);
+
+/* ----------------------------------------------------------------------------------------------- problem */
+
+enum {
+    MM_LEVELS_AUTO = 0,    /* the space grows with the state */
+    MM_LEVELS_MIN = 2,     /* fewest Fock levels */
+    MM_LEVELS_MAX = 4096,  /* most Fock levels; the ceiling of MM_LEVELS_AUTO */
+    MM_BATCHES_MAX = 1000, /* most batches of a charging protocol */
+};
+
+/** A run of identical qubits. A fixed batch keeps its (c, q) and does not enter the means of Eq. 11. */
+struct mm_batch {
+    int64_t qubits; /* number of collisions, >= 1 */
+    bool fixed;     /* true: (c, q) below are used; false: they are parameters of the search */
+    double c;       /* coherence in [0, 1], for a fixed batch */
+    double q;       /* ground-state population in [0, 1], for a fixed batch */
+};
+
+/** Everything that all points of one batch evaluation share. The caller owns the arrays. */
+struct mm_problem {
+    int levels;                     /* Fock levels N, MM_LEVELS_MIN .. MM_LEVELS_MAX, or MM_LEVELS_AUTO */
+    size_t batch_count;             /* 1 .. MM_BATCHES_MAX */
+    const struct mm_batch *batches; /* [batch_count], in the order of the collisions; at least one is free */
+    int64_t tail;                   /* the last `tail` collisions enter the instability, 1 .. all of them */
+    double band_tolerance;          /* largest sum of |elements| dropped in one collision, >= 0 */
+};
+
+/** Number of free batches of a problem. */
+MM_API size_t mm_problem_free_batches(const struct mm_problem *problem);
+
+/** Number of collisions of a problem: the sum of the qubits of its batches. */
+MM_API int64_t mm_problem_collisions(const struct mm_problem *problem);
+
+/** Checks every field of a problem; MM_ERROR_INPUT names the first one that is out of range. */
+MM_API mm_status mm_problem_check(const struct mm_problem *problem, struct mm_error *error);
+
+/** One point of the parameter space. */
+struct mm_point {
+    double g;                 /* coupling constant of Eq. 4, finite */
+    double lambda;            /* weight of the instability in Eq. 11, >= 0 */
+    const double *parameters; /* [free batches][2]: c, q of each free batch, in [0, 1] */
+};
+
+/** Loss of Eq. 11 and its parts at one point. */
+struct mm_evaluation {
+    double loss;                  /* Eq. 11 */
+    double ergotropy;             /* W of Eq. 10, in units of omega */
+    double energy;                /* E = Tr(H rho) after the last collision */
+    double purity;                /* Tr(rho^2) after the last collision */
+    double instability;           /* sum over the tail of |E_k - E_{k-1}| */
+    double mean_c;                /* mean over the qubits of the free batches */
+    double mean_q;                /* the same for q */
+    double loss_by_mean_c;        /* partial derivative of the loss with respect to mean_c, all else held */
+    double loss_by_mean_q;        /* the same for mean_q */
+    double band_error;            /* bound on the trace norm of everything dropped from the band and the top */
+    double truncation_population; /* largest population that the top Fock level N-1 ever held */
+    int levels;                   /* Fock levels N used; with MM_LEVELS_AUTO the highest live level + 1 */
+};
+
+/** Derivatives of the loss through the channel of one batch, Phi = (1-q) Phi_e + q Phi_g + x Phi_x with
+ *  x = c sqrt(q (1-q)). The direct dependence through mean_c and mean_q is not included: it is in
+ *  mm_evaluation, and mm_gradient_* below combine the two. Both fields are finite everywhere. */
+struct mm_channel_gradient {
+    double by_q; /* at constant x */
+    double by_x; /* at constant q */
+};
+
+/** Gradient with respect to (c, q).
+ *  @param problem     the problem the evaluation belongs to
+ *  @param parameters  [free batches][2], c and q
+ *  @param evaluation  of the same point
+ *  @param channel     [free batches], of the same point
+ *  @param gradient    [free batches][2], out: dL/dc, dL/dq. dL/dq is +-infinity where x has an infinite slope
+ *                     in q (q = 0 or 1 with c > 0) and the channel gradient there is not zero. */
+MM_API void mm_gradient_population(const struct mm_problem *problem, const double *parameters,
+                                   const struct mm_evaluation *evaluation,
+                                   const struct mm_channel_gradient *channel, double *gradient);
+
+/** Gradient with respect to (c, theta), q = sin^2(theta/2), x = (c/2) sin(theta): finite everywhere.
+ *  @param angles    [free batches][2], c and theta in [0, pi]
+ *  @param gradient  [free batches][2], out: dL/dc, dL/dtheta; other arguments as above. */
+MM_API void mm_gradient_angle(const struct mm_problem *problem, const double *angles,
+                              const struct mm_evaluation *evaluation, const struct mm_channel_gradient *channel,
+                              double *gradient);
+
+/** theta in [0, pi] of a population q in [0, 1]: q = sin^2(theta/2). */
+MM_API double mm_angle_from_population(double q);
+
+/** q in [0, 1] of an angle theta in [0, pi]. */
+MM_API double mm_population_from_angle(double theta);
+
+/* ------------------------------------------------------------------------------------------------ solver */
+
+/** A density matrix in the real gauge: rho_nm = (-i)^(n-m) R_nm. Free with mm_state_free. */
+struct mm_state {
+    int levels;                   /* Fock levels N */
+    double *density;              /* R, [levels][levels], row-major, symmetric */
+    double band_error;            /* as in mm_evaluation */
+    double truncation_population; /* as in mm_evaluation */
+};
+
+/** Releases the matrix of a state and clears it. */
+MM_API void mm_state_free(struct mm_state *state);
+
+/** An opened backend bound to one problem. */
+struct mm_solver;
+
+struct mm_solver_options {
+    const char *backend;      /* "auto", "cpu", "cuda" or "reference"; NULL means "auto" */
+    int threads;              /* CPU threads, 0 means all that are available */
+    const char *instructions; /* cpu backend: "avx512", "avx2" or "portable"; NULL means the widest there is */
+};
+
+/** Opens a backend for a problem. "auto" takes cuda if a device answers, else cpu.
+ *  The problem and its batches are copied. Errors: MM_ERROR_INPUT, MM_ERROR_BACKEND, MM_ERROR_MEMORY. */
+MM_API mm_status mm_solver_open(struct mm_solver **solver, const struct mm_problem *problem,
+                                const struct mm_solver_options *options, struct mm_error *error);
+
+/** Name of the backend in use: "cpu", "cuda" or "reference". */
+MM_API const char *mm_solver_backend(const struct mm_solver *solver);
+
+/** One line on what computes: instruction set and threads, or the device. Owned by the solver. */
+MM_API const char *mm_solver_device(const struct mm_solver *solver);
+
+/** How many points one call of mm_solver_evaluate should hold to keep the backend busy. */
+MM_API size_t mm_solver_preferred_points(const struct mm_solver *solver);
+
+/** Loss, its parts and (where gradients is not NULL) its exact gradient at many points (Eqs. 4-6, 10, 11).
+ *  The result at a point depends on that point alone, bit for bit.
+ *  @param points       [count]; parameters must lie in [0, 1], else MM_ERROR_INPUT
+ *  @param evaluations  [count], out
+ *  @param gradients    [count][free batches], out, or NULL */
+MM_API mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
+                                    struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                                    struct mm_error *error);
+
+/** Evolves the vacuum through `collisions` collisions of one protocol; the last batch continues after the
+ *  schedule ends.
+ *  @param energies  [collisions + 1], out: E after 0, 1, .. collisions; may be NULL
+ *  @param state     out: the final state, to be freed by the caller */
+MM_API mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
+                                  double *energies, struct mm_state *state, struct mm_error *error);
+
+/** Closes a solver; NULL is allowed. */
+MM_API void mm_solver_close(struct mm_solver *solver);
+
+/** One line a backend for `micromaser info`: its name, whether it is available, and why not if it is not.
+ *  Calls `line` once for each backend. */
+MM_API void mm_backend_describe(void (*line)(void *context, const char *name, bool available, const char *text),
+                                void *context);
+
+/* --------------------------------------------------------------------------------------------- optimiser */
+
+/** Why an optimiser stopped, with SciPy's names (scipy.optimize, L-BFGS-B). X(name, text). */
+#define MM_STOP_REASON_LIST(X)                                                                                     \
+    X(MM_RUNNING, "RUNNING")                                                                                       \
+    X(MM_CONVERGED_FTOL, "CONVERGENCE: REL_REDUCTION_OF_F_<=_FACTR*EPSMCH")                                        \
+    X(MM_CONVERGED_GTOL, "CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL")                                       \
+    X(MM_STOPPED_ITERATIONS, "STOP: TOTAL NO. of ITERATIONS REACHED LIMIT")                                        \
+    X(MM_STOPPED_EVALUATIONS, "STOP: TOTAL NO. of f AND g EVALUATIONS EXCEEDS LIMIT")                              \
+    X(MM_STOPPED_LINE_SEARCH, "ABNORMAL_TERMINATION_IN_LNSRCH")
+
+#define MM_STOP_REASON_ENUM(name, text) name,
+enum mm_stop_reason { MM_STOP_REASON_LIST(MM_STOP_REASON_ENUM) };
+#undef MM_STOP_REASON_ENUM
+
+/** SciPy's text of a reason; never NULL. */
+MM_API const char *mm_stop_reason_text(enum mm_stop_reason reason);
+
+/** Rules of the optimiser; the defaults of SciPy in brackets. */
+struct mm_optimizer_options {
+    double ftol;           /* stop when (f_k - f_{k+1}) / max(|f_k|, |f_{k+1}|, 1) <= ftol  [2.2e-9] */
+    double gtol;           /* stop when max_i |projected gradient_i| <= gtol  [1e-5] */
+    int64_t iterations;    /* most iterations  [15000] */
+    int64_t evaluations;   /* most evaluations  [15000] */
+    int corrections;       /* pairs (s, y) kept, 1 .. 100  [10] */
+    int line_search_steps; /* most evaluations of one line search  [20] */
+};
+
+/** The defaults above. */
+MM_API struct mm_optimizer_options mm_optimizer_default_options(void);
+
+/** Bound-constrained limited-memory BFGS as a state machine: ask for a point, tell its value and gradient. */
+struct mm_optimizer;
+
+/** @param n             number of variables, >= 1
+ *  @param lower, upper  [n], bounds; -INFINITY and INFINITY mean none
+ *  @param start         [n], projected onto the bounds */
+MM_API mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const double *lower,
+                                     const double *upper, const double *start,
+                                     const struct mm_optimizer_options *options, struct mm_error *error);
+
+/** The point whose value and gradient are wanted next, [n]; after the end, the best point found. */
+MM_API const double *mm_optimizer_ask(const struct mm_optimizer *optimizer);
+
+/** Takes the value and gradient [n] at the point asked for, and prepares the next one.
+ *  A value or gradient that is not finite makes the line search step back; it never enters the memory. */
+MM_API enum mm_stop_reason mm_optimizer_tell(struct mm_optimizer *optimizer, double value, const double *gradient);
+
+/** MM_RUNNING while the optimiser wants more evaluations, else why it stopped. */
+MM_API enum mm_stop_reason mm_optimizer_reason(const struct mm_optimizer *optimizer);
+
+/** Best value found; INFINITY before the first finite one. */
+MM_API double mm_optimizer_value(const struct mm_optimizer *optimizer);
+
+/** Largest component of the projected gradient at the best point. */
+MM_API double mm_optimizer_gradient_norm(const struct mm_optimizer *optimizer);
+
+MM_API int64_t mm_optimizer_iterations(const struct mm_optimizer *optimizer);
+MM_API int64_t mm_optimizer_evaluations(const struct mm_optimizer *optimizer);
+
+/** Frees an optimiser; NULL is allowed. */
+MM_API void mm_optimizer_free(struct mm_optimizer *optimizer);
+
+/* ----------------------------------------------------------------------------------------- configuration */
+
+/** A search: the problem, the grid over g and lambda, the starts, and the rules of the optimiser.
+ *  The names are those of the configuration keys (README.md). */
+struct mm_config {
+    int levels;               /* [cavity] levels */
+    size_t g_count;           /* [coupling] g, or one value for each (Q, m, epsilon) of Eq. 9 */
+    double *g;                /* [g_count] */
+    size_t batch_count;       /* [batch.1], [batch.2], .. */
+    struct mm_batch *batches; /* [batch_count] */
+    size_t lambda_count;      /* [loss] lambda */
+    double *lambda;           /* [lambda_count] */
+    int64_t tail;             /* [loss] tail, or tail_fraction of all collisions, rounded to the nearest */
+    int64_t starts;           /* [search] starts: random starts of each grid point */
+    uint64_t seed;            /* [search] seed */
+    struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
+    double band_tolerance;                 /* [numerics] band_tolerance */
+    char *text; /* canonical text of the whole configuration: reading it gives this configuration again */
+};
+
+/** Reads a configuration file (INI) and applies overrides.
+ *  @param path       file to read
+ *  @param overrides  [override_count], "section.key=value" as given to --set; they replace keys of the file
+ *  @param config     out; free with mm_config_free
+ *  Errors: MM_ERROR_INPUT with file, line, key, value and what is allowed. */
+MM_API mm_status mm_config_read(const char *path, size_t override_count, const char *const *overrides,
+                                struct mm_config *config, struct mm_error *error);
+
+/** The same from memory; `name` stands for the file in messages. Never reads beyond text[0 .. size-1]. */
+MM_API mm_status mm_config_parse(const char *name, const char *text, size_t size, size_t override_count,
+                                 const char *const *overrides, struct mm_config *config, struct mm_error *error);
+
+/** The problem that all chains of the configuration share; borrows config->batches. */
+MM_API struct mm_problem mm_config_problem(const struct mm_config *config);
+
+/** Number of chains of the search: grid points times starts. */
+MM_API int64_t mm_config_chains(const struct mm_config *config);
+
+/** Frees what a configuration owns and clears it. */
+MM_API void mm_config_free(struct mm_config *config);
+
+/* ------------------------------------------------------------------------------------------------ search */
+
+/** The end of one chain: one optimisation from one random start at one grid point. */
+struct mm_chain {
+    bool finished;                   /* false: not run (yet); all else is then zero */
+    int32_t g_index;                 /* row of config->g */
+    int32_t lambda_index;            /* row of config->lambda */
+    int32_t start;                   /* number of the random start, from 0 */
+    const double *initial;           /* [batch_count][2]: c, q of every batch at the start, fixed ones included */
+    const double *final;             /* [batch_count][2]: the same at the best point */
+    struct mm_evaluation evaluation; /* at the best point */
+    double gradient_norm;            /* largest component of the projected gradient over (c, theta) */
+    int64_t iterations;
+    int64_t evaluations;
+    enum mm_stop_reason status;
+};
+
+/** All chains of a search, in the order (g, lambda, start). */
+struct mm_results {
+    int64_t chain_count;
+    size_t batch_count;
+    struct mm_chain *chains; /* [chain_count] */
+    double *parameters;      /* storage behind initial and final, [chain_count][2][batch_count][2] */
+    char backend[16];        /* which backend computed them */
+    char device[128];        /* and on what */
+    double seconds;          /* wall time of the search */
+};
+
+/** What a search has done so far. */
+struct mm_progress {
+    int64_t chains_done;
+    int64_t chains_total;
+    int64_t evaluations; /* evaluations so far */
+    double seconds;      /* since the start */
+    size_t lambda_count;
+    const double *lambda;    /* [lambda_count] */
+    const double *best_loss; /* [lambda_count], over all g; INFINITY where no chain is done */
+};
+
+struct mm_search_options {
+    struct mm_solver_options solver;
+    size_t slots;             /* chains in flight, 0 means what the backend prefers */
+    const volatile int *stop; /* set to non-zero (by a signal handler) to stop after the evaluation in flight */
+    void (*progress)(void *context, const struct mm_progress *progress); /* called after each round; may be NULL */
+    void *progress_context;
+};
+
+/** Allocates the results of a search with no chain finished. */
+MM_API mm_status mm_results_create(struct mm_results *results, const struct mm_config *config,
+                                   struct mm_error *error);
+
+/** Runs every chain of the configuration that is not finished in *results yet.
+ *  The end of a chain depends on the configuration, seed and backend only, bit for bit: not on threads, slots,
+ *  or which chains ran beside it.
+ *  Returns MM_OK, MM_STOPPED when options->stop was set (finished chains are in *results), or an error. */
+MM_API mm_status mm_search_run(const struct mm_config *config, const struct mm_search_options *options,
+                               struct mm_results *results, struct mm_error *error);
+
+/** Random start number `start` of a grid point: c, q of each free batch uniform in [0, 1), from Philox4x32-10
+ *  (Salmon et al., SC'11) keyed by the seed and counted by (g_index, lambda_index, start, batch). */
+MM_API void mm_random_start(uint64_t seed, int32_t g_index, int32_t lambda_index, int32_t start,
+                            size_t free_batches, double *parameters);
+
+/** Index of the finished chain with the lowest loss of a grid point (the lowest start number wins a tie),
+ *  or -1. *agree (may be NULL) gets the number of its finished chains whose loss is within
+ *  1e-6 max(1, |best|) of it. */
+MM_API int64_t mm_results_best(const struct mm_results *results, const struct mm_config *config, size_t g_index,
+                               size_t lambda_index, int64_t *agree);
+
+MM_API void mm_results_free(struct mm_results *results);
+
+/* ----------------------------------------------------------------------------------------------- storage */
+
+/** Run description stored beside the results. */
+struct mm_run_info {
+    const char *command_line;
+    const char *start_time; /* ISO 8601, UTC */
+    const char *end_time;
+    const char *host;
+};
+
+/** Writes results and configuration as HDF5 (layout: README.md) to a temporary name beside `path`, syncs and
+ *  renames it. Nothing is left behind on failure. Overwrites `path` only if `replace` is true. */
+MM_API mm_status mm_result_file_write(const char *path, const struct mm_config *config,
+                                      const struct mm_results *results, const struct mm_run_info *info,
+                                      bool replace, struct mm_error *error);
+
+/** Reads the finished chains of an earlier run of the same configuration into *results (made by
+ *  mm_results_create). MM_ERROR_INPUT if the file is not ours or belongs to another configuration. */
+MM_API mm_status mm_result_file_resume(const char *path, const struct mm_config *config, struct mm_results *results,
+                                       struct mm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
