@@ -1,0 +1,78 @@
+/* problem.c - counts and checks of a problem: its levels, batches, tail and tolerance. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "micromaser.h"
+#include "problem.h"
+
+size_t mm_problem_free_batches(const struct mm_problem *problem)
+{
+    size_t count = 0;
+    for (size_t j = 0; j < problem->batch_count; j++)
+        count += !problem->batches[j].fixed;
+    return count;
+}
+
+int64_t mm_problem_collisions(const struct mm_problem *problem)
+{
+    int64_t sum = 0;
+    for (size_t j = 0; j < problem->batch_count; j++)
+        sum += problem->batches[j].qubits;
+    return sum;
+}
+
+/* False for NaN as well. */
+static bool is_fraction(double value)
+{
+    return value >= 0 && value <= 1;
+}
+
+static mm_status check_batch(const struct mm_batch *batch, size_t number, struct mm_error *error)
+{
+    if (batch->qubits < 1 || batch->qubits > MM_COLLISIONS_MAX)
+        return mm_fail(error, MM_ERROR_INPUT, "batch %zu has %" PRId64 " qubits: expected 1 .. %d", number,
+                       batch->qubits, MM_COLLISIONS_MAX);
+    if (batch->fixed && !is_fraction(batch->c))
+        return mm_fail(error, MM_ERROR_INPUT, "batch %zu has c = %g: expected 0 .. 1", number, batch->c);
+    if (batch->fixed && !is_fraction(batch->q))
+        return mm_fail(error, MM_ERROR_INPUT, "batch %zu has q = %g: expected 0 .. 1", number, batch->q);
+    return MM_OK;
+}
+
+static mm_status check_batches(const struct mm_problem *problem, struct mm_error *error)
+{
+    if (problem->batch_count < 1 || problem->batch_count > MM_BATCHES_MAX)
+        return mm_fail(error, MM_ERROR_INPUT, "%zu batches: expected 1 .. %d", problem->batch_count,
+                       MM_BATCHES_MAX);
+    for (size_t j = 0; j < problem->batch_count; j++) {
+        mm_status status = check_batch(&problem->batches[j], j + 1, error);
+        if (status != MM_OK)
+            return status;
+    }
+    if (mm_problem_free_batches(problem) == 0)
+        return mm_fail(error, MM_ERROR_INPUT, "all %zu batches are fixed: expected at least one free batch",
+                       problem->batch_count);
+    return MM_OK;
+}
+
+mm_status mm_problem_check(const struct mm_problem *problem, struct mm_error *error)
+{
+    int levels = problem->levels;
+    if (levels != MM_LEVELS_AUTO && (levels < MM_LEVELS_MIN || levels > MM_LEVELS_MAX))
+        return mm_fail(error, MM_ERROR_INPUT, "%d levels: expected %d .. %d, or %d for automatic", levels,
+                       MM_LEVELS_MIN, MM_LEVELS_MAX, MM_LEVELS_AUTO);
+    mm_status status = check_batches(problem, error);
+    if (status != MM_OK)
+        return status;
+    int64_t collisions = mm_problem_collisions(problem);
+    if (collisions > MM_COLLISIONS_MAX)
+        return mm_fail(error, MM_ERROR_INPUT, "%" PRId64 " collisions in all batches: expected at most %d",
+                       collisions, MM_COLLISIONS_MAX);
+    if (problem->tail < 1 || problem->tail > collisions)
+        return mm_fail(error, MM_ERROR_INPUT, "a tail of %" PRId64 " collisions: expected 1 .. %" PRId64,
+                       problem->tail, collisions);
+    if (!(problem->band_tolerance >= 0) || !isfinite(problem->band_tolerance))
+        return mm_fail(error, MM_ERROR_INPUT, "band_tolerance = %g: expected a finite number >= 0",
+                       problem->band_tolerance);
+    return MM_OK;
+}
