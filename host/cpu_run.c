@@ -211,12 +211,13 @@ static double drop_above(const struct mm_cpu_run *run, const double *state, stru
     return 2.0 * reach * row_sum(run, state, levels - 1);
 }
 
-/** What a collision would drop beyond a band of that many diagonals. */
-static double drop_beyond(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, int bands)
+/** What a collision would drop beyond the band of a window. */
+static double drop_beyond(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit,
+                          struct mm_window window)
 {
-    if (bands >= run->window.levels || qubit.coherence == 0.0)
+    if (window.bands >= window.levels || qubit.coherence == 0.0)
         return 0.0;
-    return 2.0 * qubit.coherence * diagonal_sum(run, state, bands - 1);
+    return 2.0 * qubit.coherence * diagonal_sum(run, state, window.bands - 1);
 }
 
 static mm_status record_window(struct mm_cpu_run *run, int64_t collision, struct mm_error *error)
@@ -233,20 +234,21 @@ static mm_status record_window(struct mm_cpu_run *run, int64_t collision, struct
     return MM_OK;
 }
 
-/** How far the band may shrink before the next collision: outer diagonals that have faded, and whose inner
- *  neighbour would not make the band grow again at once. Adds what is given up to *dropped. */
-static int faded_bands(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, double limit,
-                       double *dropped)
+/** Shrinks the band of a window by the outer diagonals that have faded, unless their inner neighbour would make it
+ *  grow again at once. Returns the sum of |elements| that this gives up. */
+static double shrink_band(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, double limit,
+                          struct mm_window *window)
 {
-    int bands = run->window.bands;
-    while (bands > 1) {
-        double outer = *dropped + 2.0 * diagonal_sum(run, state, bands - 1);
-        if (outer > limit || drop_beyond(run, state, qubit, bands - 1) > limit)
+    double dropped = 0.0;
+    while (window->bands > 1) {
+        struct mm_window smaller = {window->levels, window->bands - 1};
+        double outer = dropped + 2.0 * diagonal_sum(run, state, smaller.bands);
+        if (outer > limit || drop_beyond(run, state, qubit, smaller) > limit)
             break;
-        *dropped = outer;
-        bands--;
+        dropped = outer;
+        *window = smaller;
     }
-    return bands;
+    return dropped;
 }
 
 /** Chooses the window of the next state and accounts for what it drops. */
@@ -262,8 +264,8 @@ static struct mm_window choose_window(struct mm_cpu_run *run, const double *stat
     }
     double faded = 0.0;
     if (run->collision % SHRINK_INTERVAL == 0)
-        window.bands = faded_bands(run, state, qubit, SHRINK_SHARE * limit, &faded);
-    double beyond = drop_beyond(run, state, qubit, window.bands);
+        faded = shrink_band(run, state, qubit, SHRINK_SHARE * limit, &window);
+    double beyond = drop_beyond(run, state, qubit, window);
     if (beyond > limit) {
         window.bands++;
         beyond = 0.0;

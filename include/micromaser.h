@@ -9,8 +9,8 @@
  * protocol in a micromaser quantum battery" (2023).
  *
  * Conventions: a function that can fail returns mm_status and describes the failure in its last argument, which
- * may be NULL; outputs are untouched on failure unless stated. Nothing here keeps global state; objects may be
- * used from different threads as long as each object is used by one thread at a time.
+ * may be NULL; on failure nothing needs to be freed and output arrays hold nothing of meaning. Nothing here keeps
+ * global state; objects may be used from different threads as long as each object is used by one thread at a time.
  */
 #ifndef MICROMASER_H
 #define MICROMASER_H

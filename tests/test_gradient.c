@@ -1,0 +1,338 @@
+/* test_gradient.c - the adjoint gradient of the cpu backend against forward tangents and central differences. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "assert_double.h"
+#include "density_checks.h"
+#include "physics_fixtures.h"
+#include "protocols.h"
+#include "solver_checks.h"
+
+static void gradients_match_the_fixtures(void **state)
+{
+    (void)state;
+    FILE *file = fixture_open("physics_cases.txt");
+    struct physics_case fixture;
+    while (physics_case_read(file, &fixture)) {
+        struct mm_channel_gradient channel[FIXTURE_BATCHES_MAX];
+        double found[2 * FIXTURE_BATCHES_MAX];
+        double scale = 0.0;
+        const struct mm_evaluation evaluation = evaluate_on("cpu", &fixture.problem, &fixture.point, channel);
+        mm_gradient_population(&fixture.problem, fixture.parameters, &evaluation, channel, found);
+        for (size_t i = 0; i < 2 * fixture.free_batches; i++)
+            scale = fmax(scale, fabs(fixture.gradient[i]));
+        for (size_t i = 0; i < 2 * fixture.free_batches; i++)
+            assert_double_near(found[i], fixture.gradient[i], 1e-6 * scale);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* ----------------------------------------------------------------------------- against forward tangents */
+
+/* Relative to the largest derivative. Eigenvalues that almost cross amplify rounding, hence not 1e-13. */
+static void assert_same_gradient(const struct mm_problem *problem, const struct mm_point *point)
+{
+    const size_t batches = mm_problem_free_batches(problem);
+    struct mm_channel_gradient found[PROTOCOL_BATCHES_MAX];
+    struct mm_channel_gradient expected[PROTOCOL_BATCHES_MAX];
+    double scale = 1e-3;
+    const struct mm_evaluation evaluation = evaluate_on("cpu", problem, point, found);
+    const struct mm_evaluation reference = evaluate_on("reference", problem, point, expected);
+    for (size_t i = 0; i < batches; i++)
+        scale = fmax(scale, fmax(fabs(expected[i].by_q), fabs(expected[i].by_x)));
+    for (size_t i = 0; i < batches; i++) {
+        assert_double_near(found[i].by_q, expected[i].by_q, 1e-10 * scale);
+        assert_double_near(found[i].by_x, expected[i].by_x, 1e-10 * scale);
+    }
+    assert_double_near(evaluation.loss_by_mean_c, reference.loss_by_mean_c, 1e-10);
+    assert_double_near(evaluation.loss_by_mean_q, reference.loss_by_mean_q, 1e-10);
+}
+
+static void one_batch_matches_the_tangents(void **state)
+{
+    (void)state;
+    uint64_t random = 21;
+    for (int i = 0; i < 20; i++) {
+        struct protocol protocol;
+        protocol_draw(&protocol, &random, random_integer(&random, 2, 30), 1, 80);
+        assert_same_gradient(&protocol.problem, &protocol.point);
+    }
+}
+
+static void two_batches_match_the_tangents(void **state)
+{
+    (void)state;
+    uint64_t random = 22;
+    for (int i = 0; i < 20; i++) {
+        struct protocol protocol;
+        protocol_draw(&protocol, &random, random_integer(&random, 2, 24), 2, 40);
+        assert_same_gradient(&protocol.problem, &protocol.point);
+    }
+}
+
+static void fifty_batches_match_the_tangents(void **state)
+{
+    (void)state;
+    uint64_t random = 23;
+    struct protocol protocol;
+    protocol_draw(&protocol, &random, 11, 50, 3);
+    assert_same_gradient(&protocol.problem, &protocol.point);
+}
+
+static void fixed_batches_match_the_tangents(void **state)
+{
+    (void)state;
+    const struct mm_batch batches[] = {{.qubits = 15, .fixed = true},
+                                       {.qubits = 20},
+                                       {.qubits = 10, .fixed = true, .c = 0.7, .q = 0.4},
+                                       {.qubits = 25},
+                                       {.qubits = 5, .fixed = true, .c = 1.0, .q = 0.5}};
+    const double parameters[] = {0.3, 0.2, 0.55, 0.15};
+    const struct mm_point point = {.g = 0.795, .lambda = 3.0, .parameters = parameters};
+    struct mm_problem problem = {.levels = 22, .batch_count = 5, .batches = batches};
+    static const int64_t tails[] = {1, 4, 5, 6, 31, 75};
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        problem.tail = tails[i];
+        assert_same_gradient(&problem, &point);
+    }
+}
+
+static void tails_of_one_and_of_all_match_the_tangents(void **state)
+{
+    (void)state;
+    uint64_t random = 24;
+    for (int i = 0; i < 10; i++) {
+        struct protocol protocol;
+        protocol_draw(&protocol, &random, 19, 2, 30);
+        protocol.point.lambda = 7.0;
+        protocol.problem.tail = 1;
+        assert_same_gradient(&protocol.problem, &protocol.point);
+        protocol.problem.tail = mm_problem_collisions(&protocol.problem);
+        assert_same_gradient(&protocol.problem, &protocol.point);
+    }
+}
+
+static void a_single_collision_matches_the_tangents(void **state)
+{
+    (void)state;
+    struct stream stream;
+    stream_set(&stream, 5, 1, 0.8, 0.4, 0.3);
+    assert_same_gradient(&stream.problem, &stream.point);
+}
+
+/* Long enough for states to be recomputed from checkpoints. */
+static void a_long_stream_matches_the_tangents(void **state)
+{
+    (void)state;
+    struct stream stream;
+    stream_set(&stream, 24, 1500, 0.795, 0.6, 0.22);
+    stream.problem.tail = 300;
+    assert_same_gradient(&stream.problem, &stream.point);
+}
+
+/* So many collisions that checkpoints of one depth do not reach: the sweep recomputes in two stages. */
+static void a_stream_of_two_checkpoint_depths_matches_the_tangents(void **state)
+{
+    (void)state;
+    struct stream stream;
+    stream_set(&stream, 3, 9000, 0.795, 0.6, 0.22);
+    stream.problem.tail = 8500;
+    assert_same_gradient(&stream.problem, &stream.point);
+}
+
+/* Windows that grow and shrink on the way, over batches with and without coherence: what a loose tolerance drops
+ * must leave the gradient as close as the dropped part is small. */
+static void a_moving_window_keeps_the_gradient(void **state)
+{
+    (void)state;
+    uint64_t random = 77;
+    for (int i = 0; i < 20; i++) {
+        struct protocol protocol;
+        struct mm_channel_gradient exact[PROTOCOL_BATCHES_MAX], windowed[PROTOCOL_BATCHES_MAX];
+        protocol_draw(&protocol, &random, random_integer(&random, 20, 80), 4, 120);
+        protocol.parameters[2] = 0.01 * protocol.parameters[2];
+        protocol.parameters[4] = 0.0;
+        evaluate_on("cpu", &protocol.problem, &protocol.point, exact);
+        protocol.problem.band_tolerance = 1e-13;
+        evaluate_on("cpu", &protocol.problem, &protocol.point, windowed);
+        for (int b = 0; b < 4; b++) {
+            double scale = fmax(1.0, fmax(fabs(exact[b].by_q), fabs(exact[b].by_x)));
+            assert_double_near(windowed[b].by_q, exact[b].by_q, 1e-6 * scale);
+            assert_double_near(windowed[b].by_x, exact[b].by_x, 1e-6 * scale);
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------- against central differences */
+
+/* Loss at angles displaced along one of them, [free batches][2] of c and theta. */
+static double loss_at(struct mm_solver *solver, const struct protocol *protocol, const double *angles, size_t index,
+                      double shift)
+{
+    const size_t batches = protocol->problem.batch_count;
+    double parameters[2 * PROTOCOL_BATCHES_MAX];
+    struct mm_point point = protocol->point;
+    struct mm_evaluation evaluation;
+    for (size_t i = 0; i < batches; i++) {
+        const double theta = angles[2 * i + 1] + (index == 2 * i + 1 ? shift : 0.0);
+        parameters[2 * i] = angles[2 * i] + (index == 2 * i ? shift : 0.0);
+        parameters[2 * i + 1] = mm_population_from_angle(theta);
+    }
+    point.parameters = parameters;
+    assert_int_equal(mm_solver_evaluate(solver, 1, &point, &evaluation, NULL, NULL), MM_OK);
+    return evaluation.loss;
+}
+
+/* Central difference of fourth order. */
+static double difference_at(struct mm_solver *solver, const struct protocol *protocol, const double *angles,
+                            size_t index, double step)
+{
+    const double near =
+        loss_at(solver, protocol, angles, index, step) - loss_at(solver, protocol, angles, index, -step);
+    const double far = loss_at(solver, protocol, angles, index, 2.0 * step) -
+                       loss_at(solver, protocol, angles, index, -2.0 * step);
+    return (8.0 * near - far) / (12.0 * step);
+}
+
+/* Compares every component whose differences have converged. A kink of |E_k - E_{k-1}|, or eigenvalues that almost
+ * cross, spoil a difference: halving its step shows that. @returns the number of components compared */
+static size_t compare_with_differences(const struct protocol *protocol)
+{
+    const size_t variables = 2 * protocol->problem.batch_count;
+    struct mm_solver *solver = open_solver("cpu", NULL, &protocol->problem);
+    struct mm_evaluation evaluation;
+    struct mm_channel_gradient channel[PROTOCOL_BATCHES_MAX];
+    double angles[2 * PROTOCOL_BATCHES_MAX];
+    double gradient[2 * PROTOCOL_BATCHES_MAX];
+    double scale = 0.0;
+    size_t compared = 0;
+    assert_int_equal(mm_solver_evaluate(solver, 1, &protocol->point, &evaluation, channel, NULL), MM_OK);
+    for (size_t i = 0; i < variables; i += 2) {
+        angles[i] = protocol->parameters[i];
+        angles[i + 1] = mm_angle_from_population(protocol->parameters[i + 1]);
+    }
+    mm_gradient_angle(&protocol->problem, angles, &evaluation, channel, gradient);
+    for (size_t i = 0; i < variables; i++)
+        scale = fmax(scale, fabs(gradient[i]));
+    for (size_t i = 0; i < variables; i++) {
+        const double coarse = difference_at(solver, protocol, angles, i, 4e-4);
+        const double fine = difference_at(solver, protocol, angles, i, 2e-4);
+        if (fabs(coarse - fine) > 1e-7 * scale)
+            continue;
+        assert_double_near(gradient[i], fine, 1e-6 * scale);
+        compared++;
+    }
+    mm_solver_close(solver);
+    return compared;
+}
+
+/* Moves parameters away from the bounds, where differences would leave the domain. */
+static void move_inside(struct protocol *protocol)
+{
+    for (size_t i = 0; i < 2 * protocol->problem.batch_count; i++)
+        protocol->parameters[i] = 0.01 + 0.98 * protocol->parameters[i];
+}
+
+static void assert_differences_agree(uint64_t seed, int draws, int levels, size_t batches, int longest)
+{
+    uint64_t random = seed;
+    size_t compared = 0;
+    for (int i = 0; i < draws; i++) {
+        struct protocol protocol;
+        protocol_draw(&protocol, &random, levels, batches, longest);
+        move_inside(&protocol);
+        compared += compare_with_differences(&protocol);
+    }
+    assert_true(compared >= (size_t)draws * batches); /* half of the components */
+}
+
+static void one_batch_matches_differences(void **state)
+{
+    (void)state;
+    assert_differences_agree(31, 30, 30, 1, 80);
+}
+
+static void two_batches_match_differences(void **state)
+{
+    (void)state;
+    assert_differences_agree(32, 20, 25, 2, 50);
+}
+
+static void fifty_batches_match_differences(void **state)
+{
+    (void)state;
+    assert_differences_agree(33, 1, 20, 50, 4);
+}
+
+/* ------------------------------------------------------------------------------------------- the bounds */
+
+/* c and q at 0 and 1, alone and in pairs of batches: tangents agree, angles give finite slopes, (c, q) no NaN. */
+static void bounds_are_finite(void **state)
+{
+    (void)state;
+    for (int corner = 0; corner < 16; corner++) {
+        struct protocol protocol;
+        struct mm_channel_gradient channel[2];
+        double angles[4];
+        double by_angle[4];
+        double by_population[4];
+        uint64_t random = 41;
+        protocol_draw(&protocol, &random, 16, 2, 30);
+        for (int i = 0; i < 4; i++) {
+            protocol.parameters[i] = corner >> i & 1;
+            angles[i] = i % 2 == 0 ? protocol.parameters[i] : mm_angle_from_population(protocol.parameters[i]);
+        }
+        const struct mm_evaluation evaluation = evaluate_on("cpu", &protocol.problem, &protocol.point, channel);
+        mm_gradient_angle(&protocol.problem, angles, &evaluation, channel, by_angle);
+        mm_gradient_population(&protocol.problem, protocol.parameters, &evaluation, channel, by_population);
+        assert_true(isfinite(evaluation.loss));
+        for (int i = 0; i < 4; i++) {
+            assert_true(isfinite(by_angle[i]));
+            assert_true(!isnan(by_population[i]));
+        }
+        for (int i = 0; i < 2; i++)
+            assert_true(isfinite(channel[i].by_q) && isfinite(channel[i].by_x));
+    }
+}
+
+/* At c = 0 the sign of the coherence is a matter of gauge, so the loss is even in x. */
+static void incoherent_qubits_have_no_slope_in_coherence(void **state)
+{
+    (void)state;
+    struct stream stream;
+    struct mm_channel_gradient channel;
+    stream_set(&stream, 40, 200, 0.795, 0.0, 0.2);
+    stream.problem.tail = 40;
+    evaluate_on("cpu", &stream.problem, &stream.point, &channel);
+    assert_double_near(channel.by_x, 0.0, 1e-14);
+    assert_true(fabs(channel.by_q) > 1e-3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_match_the_fixtures),
+        cmocka_unit_test(one_batch_matches_the_tangents),
+        cmocka_unit_test(two_batches_match_the_tangents),
+        cmocka_unit_test(fifty_batches_match_the_tangents),
+        cmocka_unit_test(fixed_batches_match_the_tangents),
+        cmocka_unit_test(tails_of_one_and_of_all_match_the_tangents),
+        cmocka_unit_test(a_single_collision_matches_the_tangents),
+        cmocka_unit_test(a_long_stream_matches_the_tangents),
+        cmocka_unit_test(a_stream_of_two_checkpoint_depths_matches_the_tangents),
+        cmocka_unit_test(a_moving_window_keeps_the_gradient),
+        cmocka_unit_test(one_batch_matches_differences),
+        cmocka_unit_test(two_batches_match_differences),
+        cmocka_unit_test(fifty_batches_match_differences),
+        cmocka_unit_test(bounds_are_finite),
+        cmocka_unit_test(incoherent_qubits_have_no_slope_in_coherence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
