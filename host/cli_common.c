@@ -1,0 +1,132 @@
+/* cli_common.c - what the commands share: complaints, parsing, the options of commands that compute. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "number_list.h"
+#include "text.h"
+
+enum { MESSAGE_SIZE = 2 * MM_ERROR_MESSAGE_SIZE, THREADS_MAX = 4096 };
+
+static void report(const char *format, va_list arguments)
+{
+    char message[MESSAGE_SIZE];
+    char line[MESSAGE_SIZE];
+    if (vsnprintf(message, sizeof message, format, arguments) < 0)
+        message[0] = '\0';
+    mm_text_to_line(message, sizeof line, line); /* a path may hold anything */
+    fprintf(stderr, "micromaser: %s\n", line);
+}
+
+void cli_report(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    report(format, arguments);
+    va_end(arguments);
+}
+
+int cli_fail(const struct mm_error *error)
+{
+    cli_report("%s", error->message);
+    return mm_status_exit_code(error->status);
+}
+
+int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    return argp_parse(argp, argc, argv, 0, NULL, input) == 0 ? 0 : CLI_BAD_USAGE;
+}
+
+error_t cli_usage_error(const struct argp_state *state, const char *format, ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(message, sizeof message, format, arguments) < 0)
+        message[0] = '\0';
+    va_end(arguments);
+    cli_report("%s (see '%s --help')", message, state->argv[0]);
+    return EINVAL;
+}
+
+error_t cli_parse_integer(const struct argp_state *state, const char *option, const char *text, int64_t minimum,
+                          int64_t maximum, int64_t *value)
+{
+    uint64_t number = 0;
+    bool whole = mm_integer_parse(text, strlen(text), &number);
+    if (!whole || number < (uint64_t)minimum || number > (uint64_t)maximum)
+        return cli_usage_error(state, "%s '%s': must be a whole number from %lld to %lld", option, text,
+                               (long long)minimum, (long long)maximum);
+    *value = (int64_t)number;
+    return 0;
+}
+
+int cli_finish_output(int exit_code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return exit_code;
+    cli_report("standard output cannot be written: %s", strerror(errno));
+    return 1;
+}
+
+/* ------------------------------------------------------------------------- commands that compute */
+
+enum { OPTION_BACKEND = 256, OPTION_SET, OPTION_THREADS, OPTION_JSON };
+
+static const struct argp_option run_options[] = {
+    {"backend", OPTION_BACKEND, "NAME", 0, "auto (default), cpu, cuda or reference", 0},
+    {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "Replace a key of the configuration; may be repeated", 0},
+    {"threads", OPTION_THREADS, "N", 0, "CPU threads (default: all that are available)", 0},
+    {"json", OPTION_JSON, NULL, 0, "Print the results as one JSON object", 0},
+    {0},
+};
+
+static error_t add_override(struct cli_run *run, const char *text)
+{
+    const char **overrides = realloc(run->overrides, (run->override_count + 1) * sizeof *overrides);
+    if (overrides == NULL)
+        return ENOMEM;
+    run->overrides = overrides;
+    run->overrides[run->override_count++] = text;
+    return 0;
+}
+
+static error_t parse_run_option(int key, char *text, struct argp_state *state)
+{
+    struct cli_run *run = state->input;
+    int64_t threads = 0;
+    error_t failure = 0;
+    switch (key) {
+    case OPTION_BACKEND:
+        run->solver.backend = text;
+        return 0;
+    case OPTION_SET:
+        return add_override(run, text);
+    case OPTION_THREADS:
+        failure = cli_parse_integer(state, "--threads", text, 1, THREADS_MAX, &threads);
+        run->solver.threads = (int)threads;
+        return failure;
+    case OPTION_JSON:
+        run->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (run->config_path != NULL)
+            return cli_usage_error(state, "'%s': one configuration is enough", text);
+        run->config_path = text;
+        return 0;
+    case ARGP_KEY_END:
+        return run->config_path != NULL ? 0 : cli_usage_error(state, "a configuration file is needed");
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp cli_run_argp = {.options = run_options, .parser = parse_run_option};
+
+void cli_run_free(struct cli_run *run)
+{
+    free(run->overrides);
+    *run = (struct cli_run){0};
+}

@@ -1,0 +1,338 @@
+/* cli_search.c - the command that optimises a charging protocol from many random starts and stores the result. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "cli_results.h"
+#include "output_file.h"
+#include "progress.h"
+#include "results.h"
+
+enum { OPTION_RESUME = 512, OPTION_FORCE, OPTION_SLOTS, SLOTS_MAX = 1000000, TIME_SIZE = 32 };
+
+struct search_command {
+    struct cli_run run;
+    const char *output; /* as given, or NULL */
+    bool resume;
+    bool force;
+    bool quiet;
+    size_t slots;
+};
+
+/* One search from its configuration to its file. */
+struct session {
+    const struct search_command *command;
+    struct mm_config config;
+    struct mm_results results;
+    char *output;
+    bool continues;          /* an earlier file is being continued */
+    int64_t finished_before; /* chains that it held */
+    char start_time[TIME_SIZE];
+    char host[HOST_NAME_MAX + 1];
+    char *command_line;
+};
+
+/* ---------------------------------------------------------------------------------------- options */
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct search_command *command = state->input;
+    int64_t slots = 0;
+    error_t failure = 0;
+    switch (key) {
+    case 'o':
+        command->output = text;
+        return 0;
+    case 'q':
+        command->quiet = true;
+        return 0;
+    case OPTION_RESUME:
+        command->resume = true;
+        return 0;
+    case OPTION_FORCE:
+        command->force = true;
+        return 0;
+    case OPTION_SLOTS:
+        failure = cli_parse_integer(state, "--slots", text, 1, SLOTS_MAX, &slots);
+        command->slots = (size_t)slots;
+        return failure;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &command->run;
+        return 0;
+    case ARGP_KEY_END:
+        if (command->resume && command->force)
+            return cli_usage_error(state, "--resume keeps the file and --force replaces it: choose one");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ------------------------------------------------------------------------------------- interruption */
+
+/* Set by the first SIGINT or SIGTERM. Static because a signal handler has no other way to its surroundings. */
+static volatile sig_atomic_t stop_requested;
+
+/* The first signal asks the search to stop after the evaluation in flight, the second ends the program at once. */
+static void handle_signal(int number)
+{
+    if (stop_requested != 0) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    stop_requested = 1;
+}
+
+/* A signal that the caller of the program chose to ignore (nohup, background jobs) stays ignored. */
+static void catch_signal(int number)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+        return;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handle_signal;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, NULL); /* cannot fail: number and action are valid */
+}
+
+/* ---------------------------------------------------------------------------------------- run info */
+
+static void format_time(char text[TIME_SIZE])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc) == NULL || strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        text[0] = '\0';
+}
+
+/* Appends one argument, quoted for the shell where it needs to be. */
+static char *append_argument(char *end, const char *argument)
+{
+    bool plain = argument[0] != '\0' && argument[strcspn(argument, " \t\n'\"\\$`*?[]{}()<>|&;#~!")] == '\0';
+    if (plain)
+        return stpcpy(end, argument);
+    *end++ = '\'';
+    for (const char *c = argument; *c != '\0'; c++)
+        end = *c == '\'' ? stpcpy(end, "'\\''") : (*end = *c, end + 1);
+    *end++ = '\'';
+    *end = '\0';
+    return end;
+}
+
+static char *join_arguments(int argc, char **argv)
+{
+    size_t size = 1;
+    for (int i = 0; i < argc; i++)
+        size += 4 * strlen(argv[i]) + 3; /* every character quoted, two quotes and a blank */
+    char *line = malloc(size);
+    if (line == NULL)
+        return NULL;
+    char *end = stpcpy(line, argv[0]); /* two words: the program and its command */
+    for (int i = 1; i < argc; i++) {
+        *end++ = ' ';
+        end = append_argument(end, argv[i]);
+    }
+    return line;
+}
+
+/* "CONFIG.ini" -> "CONFIG.h5" in the current directory. */
+static char *default_output(const char *config_path)
+{
+    const char *slash = strrchr(config_path, '/');
+    const char *name = slash == NULL ? config_path : slash + 1;
+    const char *dot = strrchr(name, '.');
+    int length = dot == NULL || dot == name ? (int)strlen(name) : (int)(dot - name);
+    char *output = NULL;
+    return asprintf(&output, "%.*s.h5", length, name) < 0 ? NULL : output;
+}
+
+/* -------------------------------------------------------------------------------------------- steps */
+
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat first;
+    struct stat second;
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Checks the output before anything is computed for it. */
+static mm_status prepare_output(struct session *session, struct mm_error *error)
+{
+    const struct search_command *command = session->command;
+    bool exists = access(session->output, F_OK) == 0;
+    session->continues = command->resume && exists;
+    if (command->resume && !exists && !command->quiet)
+        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", session->output);
+    if (is_same_file(session->output, command->run.config_path))
+        return mm_fail(error, MM_ERROR_OUTPUT, "%s: is the configuration; choose another output with -o",
+                       session->output);
+    mm_status status = mm_output_file_check(session->output, true, error);
+    if (status == MM_OK && exists && !command->force && !command->resume)
+        return mm_fail(error, MM_ERROR_OUTPUT, "%s: exists already; --resume continues it, --force replaces it",
+                       session->output);
+    return status;
+}
+
+static mm_status prepare(struct session *session, struct mm_error *error)
+{
+    const struct search_command *command = session->command;
+    const struct cli_run *run = &command->run;
+    mm_status status =
+        mm_config_read(run->config_path, run->override_count, run->overrides, &session->config, error);
+    if (status != MM_OK)
+        return status;
+    session->output = command->output != NULL ? strdup(command->output) : default_output(run->config_path);
+    if (session->output == NULL || session->command_line == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
+    if (gethostname(session->host, sizeof session->host - 1) != 0)
+        return mm_fail(error, MM_ERROR_SYSTEM, "the name of this machine is not known: %s", strerror(errno));
+    status = prepare_output(session, error);
+    if (status == MM_OK)
+        status = mm_results_create(&session->results, &session->config, error);
+    if (status == MM_OK && session->continues)
+        status = mm_result_file_resume(session->output, &session->config, &session->results, error);
+    session->finished_before = mm_results_finished(&session->results);
+    return status;
+}
+
+static mm_status search(struct session *session, struct mm_error *error)
+{
+    const struct search_command *command = session->command;
+    bool live = !command->quiet && isatty(STDERR_FILENO);
+    struct progress_line line = {.stream = stderr, .done_before = session->finished_before};
+    struct mm_search_options options = {
+        .solver = command->run.solver,
+        .slots = command->slots,
+        .stop = &stop_requested,
+        .progress = live ? progress_draw : NULL,
+        .progress_context = &line,
+    };
+    bool automatic = options.solver.backend == NULL || strcmp(options.solver.backend, "auto") == 0;
+    if (automatic && session->finished_before > 0)
+        options.solver.backend = session->results.backend; /* one backend a file */
+    format_time(session->start_time);
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
+    mm_status status = mm_search_run(&session->config, &options, &session->results, error);
+    progress_clear(&line);
+    return status;
+}
+
+static mm_status store(struct session *session, struct mm_error *error)
+{
+    char end_time[TIME_SIZE];
+    format_time(end_time);
+    struct mm_run_info info = {
+        .command_line = session->command_line,
+        .start_time = session->start_time,
+        .end_time = end_time,
+        .host = session->host,
+    };
+    bool replace = session->continues || session->command->force;
+    return mm_result_file_write(session->output, &session->config, &session->results, &info, replace, error);
+}
+
+static void print_results(const struct session *session, bool stored)
+{
+    const struct mm_results *results = &session->results;
+    if (!session->command->quiet)
+        cli_report("%lld of %lld chains finished in %.2f s by backend %s: %s",
+                   (long long)mm_results_finished(results), (long long)results->chain_count, results->seconds,
+                   results->backend, results->device);
+    cli_warn_of_truncation(&session->config, results);
+    if (session->command->run.json) {
+        cli_print_results_json(&session->config, results, session->output);
+        return;
+    }
+    cli_print_table(&session->config, results);
+    if (stored)
+        printf("wrote %s\n", session->output);
+}
+
+/* Tells how a search that did not reach its end goes on. */
+static void report_saved(const struct session *session)
+{
+    cli_report("%lld of %lld chains are saved in %s; to go on, run the same command with --resume%s",
+               (long long)mm_results_finished(&session->results), (long long)session->results.chain_count,
+               session->output, session->command->force ? " instead of --force" : "");
+}
+
+/* ---------------------------------------------------------------------------------------------- command */
+
+/* Searches what is missing and stores it. Chains that finished before a failure are stored as well. */
+static int search_and_store(struct session *session)
+{
+    struct mm_error error = {0};
+    mm_status searched = search(session, &error);
+    int code = mm_status_exit_code(searched);
+    if (searched != MM_OK)
+        cli_report("%s", error.message);
+    bool worth_storing = searched == MM_OK || searched == MM_STOPPED ||
+                         mm_results_finished(&session->results) > session->finished_before;
+    if (!worth_storing)
+        return code;
+    mm_status stored = store(session, &error);
+    print_results(session, stored == MM_OK);
+    if (stored != MM_OK)
+        return cli_fail(&error);
+    if (searched != MM_OK)
+        report_saved(session);
+    return code;
+}
+
+static int run(const struct search_command *command, char *command_line)
+{
+    struct session session = {.command = command, .command_line = command_line};
+    struct mm_error error = {0};
+    mm_status status = prepare(&session, &error);
+    int code = 0;
+    if (status != MM_OK)
+        code = cli_fail(&error);
+    else if (session.finished_before == session.results.chain_count)
+        print_results(&session, false);
+    else
+        code = search_and_store(&session);
+    mm_results_free(&session.results);
+    mm_config_free(&session.config);
+    free(session.output);
+    return cli_finish_output(code);
+}
+
+int cli_search(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"output", 'o', "FILE.h5", 0, "Result file (default: name of CONFIG with .h5, in the current directory)",
+         0},
+        {"resume", OPTION_RESUME, NULL, 0, "Continue an existing result file of the same configuration", 0},
+        {"force", OPTION_FORCE, NULL, 0, "Replace an existing result file", 0},
+        {"slots", OPTION_SLOTS, "N", 0, "Chains in flight (default: what keeps the backend busy)", 0},
+        {"quiet", 'q', NULL, 0, "No progress and no notes on standard error", 0},
+        {0},
+    };
+    static const struct argp_child children[] = {{.argp = &cli_run_argp}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_option,
+        .args_doc = "CONFIG",
+        .doc = "Optimises the charging protocol of a configuration from many random starts at every grid point and "
+               "stores the result.\v"
+               "The first Ctrl-C finishes the evaluation in flight, saves every finished chain and exits with 75; "
+               "--resume goes on from there. The second quits at once.",
+        .children = children,
+    };
+    struct search_command command = {0};
+    char *command_line = join_arguments(argc, argv); /* before argp reorders them */
+    int code = cli_parse(&argp, argc, argv, &command);
+    if (code == 0)
+        code = run(&command, command_line);
+    free(command_line);
+    cli_run_free(&command.run);
+    return code;
+}
