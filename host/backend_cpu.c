@@ -137,7 +137,7 @@ static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t c
 {
     struct cpu_backend *cpu = state;
     struct mm_cpu_run *run = &cpu->runs[0];
-    mm_status status = mm_cpu_run_start(run, point, error);
+    mm_status status = mm_cpu_run_start(run, point, false, error);
     if (status == MM_OK && energies != NULL)
         energies[0] = mm_cpu_run_energy(run);
     for (int64_t k = 0; k < collisions && status == MM_OK; k++) {

@@ -73,7 +73,7 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
 {
     struct mm_evaluation result = {0};
     const int64_t first = gradient == NULL ? -1 : first_free_collision(run);
-    mm_status status = mm_cpu_run_start(run, point, error);
+    mm_status status = mm_cpu_run_start(run, point, gradient != NULL, error);
     if (status == MM_OK)
         status = run_schedule(run, first, &result.instability, error);
     if (status == MM_OK)

@@ -8,6 +8,11 @@
  * adds up to band_error. The sum of |elements| bounds a trace norm, and a channel contracts trace norms, so that
  * band_error bounds the trace norm of the error of every later state. A state's outer diagonals are given up again
  * where they have faded, under the same account.
+ *
+ * Derivatives reach further than the state: the derivative by x of a state moves one diagonal out even where x = 0
+ * keeps the state diagonal, and the one by q one level up even where q = 1 keeps the vacuum. A run whose derivative
+ * is wanted therefore keeps a margin: it grows as soon as the outermost two diagonals, or the top two rows, hold
+ * more than the tolerance, whatever the qubit.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -201,23 +206,38 @@ static double row_sum(const struct mm_cpu_run *run, const double *state, int row
     return sums[0] + sums[1];
 }
 
-/** What a collision would drop above the window's levels. */
-static double drop_above(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit)
+/** What a collision does to the edge of a window. */
+struct edge {
+    double dropped; /* sum of |elements| of the state that fall off */
+    double watched; /* what decides whether the window grows: dropped itself, or what a derivative needs */
+};
+
+/** The top of the window. */
+static struct edge edge_above(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit)
 {
+    struct edge edge = {0.0, 0.0};
     int levels = run->window.levels;
     if (levels >= run->levels)
-        return 0.0;
+        return edge;
     double reach = fabs(mm_collision_sin(run->g, levels, run->levels)) * (qubit.excited + qubit.coherence);
-    return 2.0 * reach * row_sum(run, state, levels - 1);
+    double outer = 2.0 * row_sum(run, state, levels - 1);
+    edge.dropped = reach * outer;
+    edge.watched = run->derivative ? outer + 2.0 * row_sum(run, state, levels - 2) : edge.dropped;
+    return edge;
 }
 
-/** What a collision would drop beyond the band of a window. */
-static double drop_beyond(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit,
-                          struct mm_window window)
+/** The outermost diagonal of a window. */
+static struct edge edge_beyond(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit,
+                               struct mm_window window)
 {
-    if (window.bands >= window.levels || qubit.coherence == 0.0)
-        return 0.0;
-    return 2.0 * qubit.coherence * diagonal_sum(run, state, window.bands - 1);
+    struct edge edge = {0.0, 0.0};
+    if (window.bands >= window.levels || (qubit.coherence == 0.0 && !run->derivative))
+        return edge;
+    double outer = diagonal_sum(run, state, window.bands - 1);
+    double inner = run->derivative && window.bands > 1 ? diagonal_sum(run, state, window.bands - 2) : 0.0;
+    edge.dropped = 2.0 * qubit.coherence * outer;
+    edge.watched = run->derivative ? outer + inner : edge.dropped;
+    return edge;
 }
 
 static mm_status record_window(struct mm_cpu_run *run, int64_t collision, struct mm_error *error)
@@ -243,7 +263,7 @@ static double shrink_band(const struct mm_cpu_run *run, const double *state, str
     while (window->bands > 1) {
         struct mm_window smaller = {window->levels, window->bands - 1};
         double outer = dropped + 2.0 * diagonal_sum(run, state, smaller.bands);
-        if (outer > limit || drop_beyond(run, state, qubit, smaller) > limit)
+        if (outer > limit || edge_beyond(run, state, qubit, smaller).watched > limit)
             break;
         dropped = outer;
         *window = smaller;
@@ -256,21 +276,21 @@ static struct mm_window choose_window(struct mm_cpu_run *run, const double *stat
 {
     const double limit = 0.5 * run->problem->band_tolerance;
     struct mm_window window = run->window;
-    double above = drop_above(run, state, qubit);
-    if (above > limit) {
+    struct edge above = edge_above(run, state, qubit);
+    if (above.watched > limit) {
         window.levels += MM_COLUMN_BLOCK;
         window.levels = window.levels < run->levels ? window.levels : run->levels;
-        above = 0.0;
+        above.dropped = 0.0;
     }
     double faded = 0.0;
     if (run->collision % SHRINK_INTERVAL == 0)
         faded = shrink_band(run, state, qubit, SHRINK_SHARE * limit, &window);
-    double beyond = drop_beyond(run, state, qubit, window);
-    if (beyond > limit) {
+    struct edge beyond = edge_beyond(run, state, qubit, window);
+    if (beyond.watched > limit) {
         window.bands++;
-        beyond = 0.0;
+        beyond.dropped = 0.0;
     }
-    run->band_error += above + faded + beyond;
+    run->band_error += above.dropped + faded + beyond.dropped;
     return window;
 }
 
@@ -290,7 +310,8 @@ static bool same_window(struct mm_window a, struct mm_window b)
 
 /* --------------------------------------------------------------------------------------------------- run */
 
-mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, struct mm_error *error)
+mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
+                           struct mm_error *error)
 {
     const struct mm_problem *problem = run->problem;
     const double *parameter = point->parameters;
@@ -304,6 +325,7 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
     memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
     run->state[0] = 1.0;
     run->g = point->g;
+    run->derivative = derivative;
     run->collision = 0;
     run->batch = 0;
     run->band_error = 0.0;

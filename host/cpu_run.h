@@ -42,6 +42,7 @@ struct mm_cpu_run {
     int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
     struct mm_qubit *qubits; /* [batch_count] */
     double g;
+    bool derivative; /* the window keeps a margin for derivatives */
 
     int capacity_levels;
     int capacity_bands;
@@ -84,8 +85,10 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
 
 void mm_cpu_run_free(struct mm_cpu_run *run);
 
-/** Puts the vacuum at the start of a protocol. */
-mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, struct mm_error *error);
+/** Puts the vacuum at the start of a protocol.
+ *  @param derivative  the window is to hold the derivatives of the states as well */
+mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
+                           struct mm_error *error);
 
 /** Decides the window of the next state: grown where the collision would drop more than the tolerance, shrunk where
  *  the outside has faded; in replay as recorded. Source is the present state in the layout of the run; what

@@ -21,18 +21,23 @@ void mm_eigen_free(struct mm_eigen *eigen)
     *eigen = (struct mm_eigen){0};
 }
 
-/** Asks dsyevd how much work space it wants. */
-static mm_status query_work(struct mm_eigen *eigen, int levels, struct mm_error *error)
+/** What dsyevd wants for a matrix of `levels` rows. */
+struct work_sizes {
+    int work;
+    int integer_work;
+};
+
+/** Block sizes inside LAPACK, and with them the last bits of a result, depend on the work space offered. It is
+ *  therefore always what this size of matrix asks for, however much is allocated. */
+static mm_status query_work(int levels, bool vectors, struct work_sizes *sizes, struct mm_error *error)
 {
     double size = 0.0, unused = 0.0;
-    int integer_size = 0;
-    int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', levels, &unused, levels, &unused, &size, -1,
-                                   &integer_size, -1);
+    int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', levels, &unused, levels, &unused,
+                                   &size, -1, &sizes->integer_work, -1);
     if (info != 0)
         return mm_fail(error, MM_ERROR_LAPACK, "dsyevd refused a work-space query for %d levels: info = %d", levels,
                        info);
-    eigen->work_size = (int)size;
-    eigen->integer_work_size = integer_size;
+    sizes->work = (int)size;
     return MM_OK;
 }
 
@@ -41,15 +46,16 @@ mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *
     if (levels <= eigen->capacity)
         return MM_OK;
     mm_eigen_free(eigen);
-    mm_status status = query_work(eigen, levels, error);
+    struct work_sizes largest;
+    mm_status status = query_work(levels, true, &largest, error);
     if (status != MM_OK)
         return status;
     size_t size = (size_t)levels;
     eigen->matrix = mm_allocate_doubles(size * size);
     eigen->projector = mm_allocate_doubles(size * size);
     eigen->values = mm_allocate_doubles(size);
-    eigen->work = mm_allocate_doubles((size_t)eigen->work_size);
-    eigen->integer_work = malloc((size_t)eigen->integer_work_size * sizeof(int));
+    eigen->work = mm_allocate_doubles((size_t)largest.work);
+    eigen->integer_work = malloc((size_t)largest.integer_work * sizeof(int));
     if (!eigen->matrix || !eigen->projector || !eigen->values || !eigen->work || !eigen->integer_work) {
         mm_eigen_free(eigen);
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the eigenvalues of %d levels", levels);
@@ -60,9 +66,12 @@ mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *
 
 mm_status mm_eigen_solve(struct mm_eigen *eigen, int levels, bool vectors, struct mm_error *error)
 {
+    struct work_sizes sizes;
+    mm_status status = query_work(levels, vectors, &sizes, error);
+    if (status != MM_OK)
+        return status;
     int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', levels, eigen->matrix, levels,
-                                   eigen->values, eigen->work, eigen->work_size, eigen->integer_work,
-                                   eigen->integer_work_size);
+                                   eigen->values, eigen->work, sizes.work, eigen->integer_work, sizes.integer_work);
     if (info != 0)
         return mm_fail(error, MM_ERROR_LAPACK, "dsyevd failed on a density matrix of %d levels: info = %d", levels,
                        info);

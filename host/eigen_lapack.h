@@ -12,8 +12,6 @@ struct mm_eigen {
     double *values;    /* [levels], ascending */
     double *work;
     int *integer_work;
-    int work_size;
-    int integer_work_size;
 };
 
 /** Makes room for matrices of `levels` rows. */

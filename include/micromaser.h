@@ -181,7 +181,8 @@ MM_API const char *mm_solver_device(const struct mm_solver *solver);
 MM_API size_t mm_solver_preferred_points(const struct mm_solver *solver);
 
 /** Loss, its parts and (where gradients is not NULL) its exact gradient at many points (Eqs. 4-6, 10, 11).
- *  The result at a point depends on that point alone, bit for bit.
+ *  The result at a point depends, bit for bit, on that point and on whether gradients are asked for alone: a run
+ *  whose gradient is wanted keeps a wider band.
  *  @param points       [count]; parameters must lie in [0, 1], else MM_ERROR_INPUT
  *  @param evaluations  [count], out
  *  @param gradients    [count][free batches], out, or NULL */

@@ -137,6 +137,24 @@ static void a_long_stream_matches_the_tangents(void **state)
     assert_same_gradient(&stream.problem, &stream.point);
 }
 
+/* At c = 0, q = 0 and q = 1 a batch keeps what it finds diagonal, or the vacuum; the derivative by its x or q does
+ * not, and reaches the loss through the batches beside it. */
+static void corners_beside_other_batches_match_the_tangents(void **state)
+{
+    (void)state;
+    static const double corners[][2] = {{0.0, 0.3}, {0.6, 0.0}, {0.6, 1.0}, {0.0, 1.0}, {0.0, 0.0}, {1e-12, 0.4}};
+    uint64_t random = 41;
+    for (size_t i = 0; i < sizeof corners / sizeof corners[0]; i++)
+        for (int place = 0; place < 3; place++) {
+            struct protocol protocol;
+            protocol_draw(&protocol, &random, random_integer(&random, 18, 40), 3, 25);
+            protocol.parameters[2 * place] = corners[i][0];
+            protocol.parameters[2 * place + 1] = corners[i][1];
+            protocol.problem.band_tolerance = i % 2 == 0 ? 0.0 : 1e-16;
+            assert_same_gradient(&protocol.problem, &protocol.point);
+        }
+}
+
 /* So many collisions that checkpoints of one depth do not reach: the sweep recomputes in two stages. */
 static void a_stream_of_two_checkpoint_depths_matches_the_tangents(void **state)
 {
@@ -326,6 +344,7 @@ int main(void)
         cmocka_unit_test(tails_of_one_and_of_all_match_the_tangents),
         cmocka_unit_test(a_single_collision_matches_the_tangents),
         cmocka_unit_test(a_long_stream_matches_the_tangents),
+        cmocka_unit_test(corners_beside_other_batches_match_the_tangents),
         cmocka_unit_test(a_stream_of_two_checkpoint_depths_matches_the_tangents),
         cmocka_unit_test(a_moving_window_keeps_the_gradient),
         cmocka_unit_test(one_batch_matches_differences),

@@ -245,6 +245,29 @@ static void a_result_depends_on_its_point_alone(void **state)
     }
 }
 
+/* Work space that has grown with earlier points must not show: LAPACK's block sizes depend on what it is offered.
+ */
+static void a_result_does_not_depend_on_earlier_points(void **state)
+{
+    (void)state;
+    struct protocol protocol;
+    struct mm_batch batches[2] = {{.qubits = 100}, {.qubits = 80}};
+    const struct mm_problem problem = {
+        .levels = 60, .batch_count = 2, .batches = batches, .tail = 40, .band_tolerance = 1e-16};
+    struct mm_solver *solver = open_solver("cpu", NULL, &problem);
+    uint64_t random = 6;
+    for (int i = 0; i < 40; i++) {
+        struct mm_evaluation later;
+        struct mm_channel_gradient later_channel[2], channel[2];
+        protocol_draw(&protocol, &random, 60, 2, 100);
+        assert_int_equal(mm_solver_evaluate(solver, 1, &protocol.point, &later, later_channel, NULL), MM_OK);
+        const struct mm_evaluation alone = evaluate_on("cpu", &problem, &protocol.point, channel);
+        assert_same_evaluation(&alone, &later);
+        assert_memory_equal(channel, later_channel, sizeof channel);
+    }
+    mm_solver_close(solver);
+}
+
 /* -------------------------------------------------------------------------------------- exact results */
 
 /* Excited qubits, g = pi/4: populations obey p'_n = C_{n+1}^2 p_n + S_n^2 p_{n-1}, and S_16 = 0 traps |15>. */
@@ -356,6 +379,7 @@ int main(void)
         cmocka_unit_test(incoherent_qubits_keep_the_state_diagonal),
         cmocka_unit_test(figures_of_merit_are_those_of_the_state),
         cmocka_unit_test(a_result_depends_on_its_point_alone),
+        cmocka_unit_test(a_result_does_not_depend_on_earlier_points),
         cmocka_unit_test(fine_tuned_coupling_traps_a_number_state),
         cmocka_unit_test(coherent_qubits_reach_the_pure_steady_state),
         cmocka_unit_test(couplings_follow_equation_nine),
