@@ -38,7 +38,7 @@ struct mm_backend {
 /** Every backend there is, in the order in which `auto` tries them. X(name, macro that is 1 if built in,
  *  why not if it is not). */
 #define MM_BACKEND_LIST(X)                                                                                         \
-    X(cuda, MM_WITH_CUDA, "not compiled in: nvcc was not found when micromaser was built")                         \
+    X(cuda, MM_WITH_CUDA, "not compiled in: this build of micromaser has no CUDA backend")                         \
     X(cpu, 1, "")                                                                                                  \
     X(reference, 1, "")
 

@@ -14,7 +14,7 @@ struct mm_band_sweep {
     int bands;            /* diagonals 0 .. bands-1 are live, bands <= L; diagonal `bands` exists and is zero */
     const double *cosine; /* C_n for n <= L, then finite padding, [2 * columns(L) + 2 blocks] */
     const double *sine;   /* S_n for n < L, then zeros, same length: nothing leaves the window upwards */
-    double *carried;      /* scratch, [bands + 2][MM_COLUMN_BLOCK] */
+    double *carried;      /* scratch, [bands + 1][MM_COLUMN_BLOCK] */
 };
 
 /** Loops compiled for one instruction set. They differ in vector length only. */

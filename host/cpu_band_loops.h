@@ -60,19 +60,15 @@ MM_INLINE double sum_lanes(mm_vector value)
     return sum;
 }
 
-/** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. */
-MM_INLINE mm_vector carry(double *carried, int diagonal, mm_vector current)
+/** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. The first
+ *  block (a constant where this is inlined) has none. */
+MM_INLINE mm_vector carry(double *carried, int diagonal, mm_vector current, bool first)
 {
     double *place = carried + (size_t)diagonal * MM_COLUMN_BLOCK;
-    mm_vector left = shift_right(load(place), current);
+    const mm_vector zero = {0};
+    mm_vector left = shift_right(first ? zero : load(place), current);
     store(place, current);
     return left;
-}
-
-MM_INLINE void clear_carried(const struct mm_band_sweep *sweep)
-{
-    for (int i = 0; i < (sweep->bands + 2) * MM_COLUMN_BLOCK; i++)
-        sweep->carried[i] = 0.0;
 }
 
 MM_INLINE struct mm_column load_column(const struct mm_band_sweep *sweep, int m)
@@ -100,7 +96,7 @@ MM_INLINE int block_bands(const struct mm_band_sweep *sweep, int m)
     return below < sweep->bands ? below : sweep->bands;
 }
 
-MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
+MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
                              const double *source, double *target)
 {
     const struct mm_forward_column column = mm_forward_column(*qubit, load_column(sweep, m));
@@ -109,8 +105,8 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
     const mm_vector zero = {0};
     mm_vector own = load(source + m);
     mm_vector below = load(source + stride + m);
-    mm_vector left_above = carry(sweep->carried, 0, own);
-    mm_vector left = carry(sweep->carried, 1, below);
+    mm_vector left_above = carry(sweep->carried, 0, own, first);
+    mm_vector left = carry(sweep->carried, 1, below, first);
     mm_vector right = below;
     mm_vector cosine = load(sweep->cosine + m);
     struct mm_forward_march march = mm_forward_start(&column, left, left_above);
@@ -119,7 +115,7 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
     for (int d = 1; d < bands; d++) {
         own = below;
         below = load(source + mm_band_index(stride, d + 1, m));
-        left = carry(sweep->carried, d + 1, below);
+        left = carry(sweep->carried, d + 1, below, first);
         right = load_unaligned(source + mm_band_index(stride, d - 1, m + 1));
         row = next_row(sweep, m, d, &cosine);
         store(target + mm_band_index(stride, d - 1, m), mm_forward_element(&column, row, own, left, right, &march));
@@ -133,9 +129,9 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
 static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const double *source,
                     double *target)
 {
-    clear_carried(sweep);
-    for (int m = 0; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        forward_block(sweep, qubit, m, source, target);
+    forward_block(sweep, qubit, 0, true, source, target);
+    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
+        forward_block(sweep, qubit, m, false, source, target);
 }
 
 /** Where an adjoint march stands: its running sums, and <dPhi^T(A), R> of the elements it has passed. */
@@ -163,7 +159,7 @@ MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qu
 }
 
 /** One block of columns; *by_q and *by_x take the diagonal at half its weight, since all else counts twice. */
-MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
+MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
                              double *adjoint, const double *state, mm_vector *by_q, mm_vector *by_x)
 {
     const struct mm_column column = load_column(sweep, m);
@@ -172,14 +168,14 @@ MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_
     struct adjoint_lanes lanes = {.cosine = load(sweep->cosine + m)};
     mm_vector own = load(adjoint + m);
     mm_vector below = load(adjoint + sweep->stride + m);
-    mm_vector left = carry(sweep->carried, 0, own);
-    mm_vector first_left = carry(sweep->carried, 1, below);
+    mm_vector left = carry(sweep->carried, 0, own, first);
+    mm_vector first_left = carry(sweep->carried, 1, below, first);
     lanes.march = mm_adjoint_start(column, first_left, left);
     mm_adjoint_element(*qubit, column, next_row(sweep, m, 0, &lanes.cosine), own, first_left, below, &lanes.march);
     for (int d = 1; d < bands; d++) {
         own = below;
         below = load(adjoint + mm_band_index(sweep->stride, d + 1, m));
-        left = carry(sweep->carried, d + 1, below);
+        left = carry(sweep->carried, d + 1, below, first);
         adjoint_row(sweep, qubit, column, m, d, own, left, &lanes, adjoint, state);
         if (d == 1) {
             lanes.by_q *= 0.5;
@@ -196,9 +192,9 @@ static void adjoint(const struct mm_band_sweep *sweep, const struct mm_qubit *qu
                     const double *state, double *by_q, double *by_x)
 {
     mm_vector sum_by_q = {0}, sum_by_x = {0};
-    clear_carried(sweep);
-    for (int m = 0; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        adjoint_block(sweep, qubit, m, matrix, state, &sum_by_q, &sum_by_x);
+    adjoint_block(sweep, qubit, 0, true, matrix, state, &sum_by_q, &sum_by_x);
+    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
+        adjoint_block(sweep, qubit, m, false, matrix, state, &sum_by_q, &sum_by_x);
     *by_q = 2.0 * sum_lanes(sum_by_q);
     *by_x = 2.0 * sum_lanes(sum_by_x);
 }

@@ -47,20 +47,22 @@ void mm_cpu_run_copy_window(const double *source, size_t source_stride, double *
                columns * sizeof(double));
 }
 
-static void fill_cosines(struct mm_cpu_run *run)
+/** Fills S_n from `first` on, cut off at the window: nothing leaves it upwards. */
+static void fill_sines(struct mm_cpu_run *run, int first)
+{
+    int levels = run->window.levels;
+    int rows = 2 * mm_band_columns(run->capacity_levels) + 2 * MM_COLUMN_BLOCK;
+    for (int n = first; n < levels; n++)
+        run->sine[n] = mm_collision_sin(run->g, n, run->levels);
+    memset(run->sine + levels, 0, (size_t)(rows - levels) * sizeof(double));
+}
+
+/** Fills the tables of a new g or a new size. */
+static void fill_tables(struct mm_cpu_run *run)
 {
     for (int n = 0; n <= run->capacity_levels; n++)
         run->cosine[n] = mm_collision_cos(run->g, n, run->levels);
-}
-
-/** Cuts the sine table at the window: nothing leaves it upwards. */
-static void fill_sines(struct mm_cpu_run *run)
-{
-    struct mm_window window = run->window;
-    int rows = 2 * mm_band_columns(run->capacity_levels) + 2 * MM_COLUMN_BLOCK;
-    for (int n = 0; n < window.levels; n++)
-        run->sine[n] = mm_collision_sin(run->g, n, run->levels);
-    memset(run->sine + window.levels, 0, (size_t)(rows - window.levels) * sizeof(double));
+    fill_sines(run, 0);
 }
 
 static void free_segment(struct mm_cpu_run *run)
@@ -111,8 +113,7 @@ static mm_status reserve(struct mm_cpu_run *run, struct mm_window window, struct
     larger.segment = NULL;
     larger.segment_capacity = 0;
     *run = larger;
-    fill_cosines(run);
-    fill_sines(run);
+    fill_tables(run);
     return MM_OK;
 }
 
@@ -164,10 +165,10 @@ void mm_cpu_run_free(struct mm_cpu_run *run)
 
 void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window)
 {
-    bool recut = window.levels != run->window.levels;
+    int before = run->window.levels;
     run->window = window;
-    if (recut)
-        fill_sines(run);
+    if (window.levels != before)
+        fill_sines(run, before);
 }
 
 void mm_cpu_run_clip(const struct mm_cpu_run *run, double *matrix, struct mm_window from, struct mm_window to)
@@ -334,8 +335,7 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
     run->change_count = 0;
     int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
     run->window = (struct mm_window){levels, 1};
-    fill_cosines(run);
-    fill_sines(run);
+    fill_tables(run);
     return record_window(run, 0, error);
 }
 

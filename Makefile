@@ -1,0 +1,390 @@
+# Makefile - builds, tests, demonstrates, measures and installs micromaser. `make help` lists the targets.
+#
+# Everything that is made lies under $(BUILD); one folder holds one set of flags, so that the sanitizer, fuzzing
+# and clang builds are this same file with another BUILD, CC and CFLAGS.
+#
+# To be set on the command line:
+#   CC, CFLAGS, LDFLAGS, LDLIBS, BUILD, PREFIX, DESTDIR   as everywhere
+#   WERROR=0                                              warnings are not errors
+#   HDF5_CFLAGS=, HDF5_LIBS=, NVCC=, PYTHON=              where these are, if they are not found by themselves
+#   V=1                                                   show whole commands
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR           ?= ar
+CFLAGS       ?= -O3
+BUILD        ?= build
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+WERROR       ?= 1
+PYTHON       ?= python3
+CLANG        ?= clang
+CLANG_FORMAT ?= clang-format
+FUZZ_SECONDS ?= 20
+
+GOALS := $(or $(MAKECMDGOALS),all)
+HASH  := \#
+QUIET := $(if $(V),,@)
+say    = $(if $(V),@:,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+# ------------------------------------------------------------------------------------- what is on this machine
+# A library is there if the compiler finds its header; nothing else (pkg-config, say) can be relied on before
+# `make deps` has run. Debian keeps the serial HDF5 in a folder and under names of its own, apart from the MPI
+# build, which must not be taken by mistake; elsewhere its names are plain.
+
+ifneq ($(wildcard /usr/include/hdf5/serial/hdf5.h),)
+HDF5_CFLAGS ?= -isystem /usr/include/hdf5/serial
+HDF5_LIBS   ?= -lhdf5_serial_hl -lhdf5_serial
+else
+HDF5_CFLAGS ?=
+HDF5_LIBS   ?= -lhdf5_hl -lhdf5
+endif
+
+MACHINE         := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+# OpenBLAS's own cblas.h, where the plain name may be another library's.
+OPENBLAS_HEADER := $(firstword $(wildcard /usr/include/$(MACHINE)-linux-gnu*/openblas-*/cblas.h \
+                                          /usr/include/openblas/cblas.h))
+OPENBLAS_CFLAGS := $(addprefix -isystem ,$(patsubst %/,%,$(dir $(OPENBLAS_HEADER))))
+LIBRARY_CFLAGS  := $(HDF5_CFLAGS) $(OPENBLAS_CFLAGS)
+LIBRARY_LIBS    := -llapacke -lopenblas -linih $(HDF5_LIBS) -lm
+NVCC            ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
+                               $(wildcard $(CUDA_HOME)/bin/nvcc /usr/local/cuda/bin/nvcc))
+
+# $(call header,NAME): the path of a header, empty if the compiler does not find it.
+header = $(shell printf '$(HASH)include <$(1)>\n' | $(CC) $(LIBRARY_CFLAGS) $(2) -M -x c - 2>/dev/null \
+                 | tr ' ' '\n' | grep '/$(notdir $(1))$$' | head -n 1)
+# $(call program,NAME): the path of a program, empty if there is none.
+program = $(shell command -v $(1) 2>/dev/null)
+# $(call python_with,MODULES): the first interpreter that imports them all, empty if none does.
+python_with = $(shell for python in $(PYTHON) /usr/bin/python3; do \
+                          "$$python" -c 'import $(1)' 2>/dev/null && command -v "$$python" && break; done)
+# $(call once,NAME,VALUE): a variable that is worked out at most once, and only where it is used.
+once = $(eval $(1) := $$(2))$($(1))
+
+# A name, the header or program that shows that it is there, and the Debian package that brings it.
+COMPILER_PACKAGE := $(if $(findstring clang,$(CC)),clang,gcc)
+OPENMP_PACKAGE   := $(if $(findstring clang,$(CC)),libomp-dev,gcc)
+COMPILER_PATH  = $(call once,COMPILER_PATH,$(call program,$(firstword $(CC))))
+LIBC_PATH      = $(call once,LIBC_PATH,$(call header,stdio.h))
+OPENMP_PATH    = $(call once,OPENMP_PATH,$(call header,omp.h,-fopenmp))
+HDF5_PATH      = $(call once,HDF5_PATH,$(and $(call header,hdf5_hl.h),$(call header,hdf5.h)))
+LAPACKE_PATH   = $(call once,LAPACKE_PATH,$(call header,lapacke.h))
+OPENBLAS_PATH  = $(call once,OPENBLAS_PATH,$(call header,cblas.h))
+INIH_PATH      = $(call once,INIH_PATH,$(call header,ini.h))
+RANDOM123_PATH = $(call once,RANDOM123_PATH,$(call header,Random123/philox.h))
+CMOCKA_PATH    = $(call once,CMOCKA_PATH,$(call header,cmocka.h,-include stdarg.h -include setjmp.h))
+H5DUMP_PATH    = $(call once,H5DUMP_PATH,$(call program,h5dump))
+PYTHON_TEST    = $(call once,PYTHON_TEST,$(call python_with,h5py$(COMMA) numpy))
+PYTHON_BENCH   = $(call once,PYTHON_BENCH,$(call python_with,numpy$(COMMA) scipy))
+LIBFUZZER_PATH = $(call once,LIBFUZZER_PATH,$(shell printf 'int LLVMFuzzerTestOneInput(const unsigned char *data,\
+                     unsigned long size) { return data != 0 && size > size; }' \
+                     | $(CLANG) -x c -fsanitize=fuzzer$(COMMA)address -o /dev/null - 2>/dev/null && echo $(CLANG)))
+CLANG_OMP_PATH = $(call once,CLANG_OMP_PATH,$(shell printf '$(HASH)include <omp.h>\n' \
+                     | $(CLANG) -fopenmp -M -x c - 2>/dev/null | grep -o '/[^ ]*/omp\.h' | head -n 1))
+COMMA := ,
+
+BUILD_NEEDS := COMPILER:$(COMPILER_PACKAGE) LIBC:libc6-dev OPENMP:$(OPENMP_PACKAGE) HDF5:libhdf5-dev \
+               LAPACKE:liblapacke-dev OPENBLAS:libopenblas-dev INIH:libinih-dev RANDOM123:librandom123-dev
+TEST_NEEDS  := CMOCKA:libcmocka-dev H5DUMP:hdf5-tools
+
+# $(call missing,NEEDS): the packages of those needs that nothing was found for.
+package = $(lastword $(subst :, ,$(1)))
+name    = $(firstword $(subst :, ,$(1)))
+missing = $(foreach need,$(1),$(if $($(call name,$(need))_PATH),,$(call package,$(need))))
+
+MISSING_BUILD = $(call missing,$(BUILD_NEEDS))
+MISSING_TEST  = $(call missing,$(TEST_NEEDS)) $(if $(PYTHON_TEST),,python3-h5py python3-numpy)
+MISSING_BENCH = $(if $(PYTHON_BENCH),,python3-numpy python3-scipy)
+MISSING_CI    = $(if $(call program,$(CLANG)),,clang) $(if $(call program,$(CLANG_FORMAT)),,clang-format) \
+                $(if $(call program,shellcheck),,shellcheck) $(if $(call program,pkg-config),,pkg-config) \
+                $(if $(LIBFUZZER_PATH),,clang libclang-rt-dev) $(if $(CLANG_OMP_PATH),,clang libomp-dev)
+
+# What the goals of this call need and the machine lacks.
+GOALS_WITHOUT_NEEDS := clean help format format-check uninstall info
+MISSING := $(sort \
+    $(if $(filter-out $(GOALS_WITHOUT_NEEDS),$(GOALS)),$(MISSING_BUILD)) \
+    $(if $(filter deps check check-c check-sanitize,$(GOALS)),$(MISSING_TEST)) \
+    $(if $(filter deps bench,$(GOALS)),$(MISSING_BENCH)) \
+    $(if $(filter deps-ci,$(GOALS)),$(MISSING_CI)))
+
+# ------------------------------------------------------------------------------------------ installing packages
+
+# Installs the packages in $(MISSING), or prints them and stops. A package that this release of the system does
+# not know (libclang-rt-dev came late) is part of another one there, and is left out.
+define INSTALL_PACKAGES
+set -e; \
+cannot() { printf '%s\n' "micromaser: $$1; install these packages by hand:" '  $(strip $(MISSING))' >&2; exit 1; }; \
+command -v apt-get >/dev/null 2>&1 || cannot 'there is no apt-get here'; \
+if [ "$$(id -u)" -eq 0 ]; then root=; else \
+    command -v sudo >/dev/null 2>&1 || cannot 'packages need root, and there is no sudo here'; root=sudo; fi; \
+echo 'Installing: $(strip $(MISSING))'; \
+$$root apt-get -q update || cannot 'apt-get update failed'; \
+packages=; for package in $(MISSING); do \
+    if [ "$$package" != libclang-rt-dev ] || apt-cache show "$$package" >/dev/null 2>&1; then \
+        packages="$$packages $$package"; fi; done; \
+$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $$packages \
+    || cannot 'apt-get install failed'
+endef
+
+.PHONY: deps deps-ci
+deps: ## install what is missing to build, test and measure (apt, through sudo when not root)
+deps-ci: ## install what is missing for .ci/run beyond that
+deps deps-ci:
+ifeq ($(MISSING),)
+	@echo 'Nothing is missing.'
+else
+	@$(INSTALL_PACKAGES)
+endif
+
+# What is found decides the flags while this file is read. So where packages are missing, the targets that serve
+# a fresh machine install them first and then start make again; all other targets stop with one line.
+FRESH_MACHINE_GOALS := demo check check-sanitize bench
+ifneq ($(and $(MISSING),$(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS))),)
+ifeq ($(or $(MM_PACKAGES_INSTALLED),$(if $(filter $(FRESH_MACHINE_GOALS),$(GOALS)),,not a fresh machine goal)),)
+RESTART := yes
+else
+$(error micromaser: $(if $(COMPILER_PATH),,there is no compiler "$(CC)"; )these packages are missing: $(MISSING); \
+        `make deps` installs them)
+endif
+endif
+
+ifeq ($(RESTART),yes)
+
+.PHONY: install-and-restart $(GOALS)
+install-and-restart:
+	@$(INSTALL_PACKAGES)
+	+@$(MAKE) --no-print-directory MM_PACKAGES_INSTALLED=yes $(GOALS)
+$(filter-out deps deps-ci,$(GOALS)): install-and-restart
+	@:
+
+else
+
+# ------------------------------------------------------------------------------------------------------ sources
+# Every file of host/ belongs to the library but those of the command line, which make up the program.
+
+PROGRAM_SOURCES := $(sort $(wildcard host/main.c host/cli_*.c host/progress.c host/json.c))
+LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*.c)))
+TEST_SOURCES    := $(sort $(wildcard tests/test_*.c))
+TEST_SCRIPTS    := $(sort $(wildcard tests/test_*.py tests/test_*.sh))
+FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz_*.c))
+SHELL_SCRIPTS   := .ci/run $(sort $(wildcard data/*.sh tests/*.sh bench/*.sh))
+FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] bench/*.[ch] cuda/*.cu cuda/*.cuh))
+
+# Loops that need an instruction set are compiled for it and chosen at run time; there are none off x86-64.
+MM_X86 := $(if $(filter x86_64 amd64,$(MACHINE)),1,0)
+ifeq ($(MM_X86),0)
+LIBRARY_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIBRARY_SOURCES))
+endif
+$(BUILD)/host/cpu_band_avx2.o:   FILE_FLAGS := -mavx2 -mfma
+$(BUILD)/host/cpu_band_avx512.o: FILE_FLAGS := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+
+MM_WITH_CUDA := $(if $(and $(NVCC),$(wildcard cuda/backend_cuda.cu)),1,0)
+
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
+PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
+TEST_PROGRAMS   := $(TEST_SOURCES:%.c=$(BUILD)/%)
+FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+
+PROGRAM        := $(BUILD)/micromaser
+STATIC_LIBRARY := $(BUILD)/libmicromaser.a
+SONAME         := libmicromaser.so.0
+SHARED_LIBRARY := $(BUILD)/$(SONAME)
+COMPARE_OPTIMA := $(BUILD)/tests/compare_optima
+BENCH_CPU      := $(BUILD)/bench/bench_cpu
+
+# -------------------------------------------------------------------------------------------------------- flags
+# Contraction to fused multiply-adds is wanted (and the same in every build); reordering of sums is not, because
+# results are promised bit for bit, so no -ffast-math. No -march=native either: the program runs anywhere.
+
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Iinclude $(LIBRARY_CFLAGS) \
+             -DMM_X86=$(MM_X86) -DMM_WITH_CUDA=$(MM_WITH_CUDA) \
+             -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(filter-out 0,$(WERROR)),-Werror) \
+             -fopenmp -ffp-contract=fast -fno-math-errno -fvisibility=hidden -fPIC $(CFLAGS)
+TEST_FLAGS = -Ihost -DMM_FIXTURES='"$(CURDIR)/tests/fixtures"'
+LINK       = $(CC) $(CFLAGS) -fopenmp $(LDFLAGS)
+
+$(BUILD)/tests/%.o: FILE_FLAGS := $(TEST_FLAGS)
+
+# Files that change only when their text does, so that nothing is rebuilt unless something changed.
+#   flags         what everything is compiled with
+#   sources       what the library is made of: a file that is gone must leave the archive
+#   git_commit.h  the commit, for the two files that report it; kept where git gives no answer
+# $(call keep,FILE,TEXT)
+keep = $(if $(call differ,$(file <$(1)),$(2)),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+differ = $(if $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x),yes)
+
+GIT_COMMIT_HEADER := $(BUILD)/git_commit.h
+ifneq ($(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS)),)
+GIT_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
+$(call keep,$(BUILD)/flags,$(CC) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LDLIBS))
+$(call keep,$(BUILD)/sources,$(LIBRARY_SOURCES))
+ifneq ($(or $(GIT_COMMIT),$(if $(wildcard $(GIT_COMMIT_HEADER)),,none)),)
+$(call keep,$(GIT_COMMIT_HEADER),$(HASH)define MM_GIT_COMMIT "$(or $(GIT_COMMIT),unknown)")
+endif
+endif
+GIT_COMMIT_OBJECTS := $(BUILD)/host/result_file.o $(BUILD)/host/cli_info.o
+$(GIT_COMMIT_OBJECTS): FILE_FLAGS := -include $(GIT_COMMIT_HEADER)
+$(GIT_COMMIT_OBJECTS): $(GIT_COMMIT_HEADER)
+
+# ----------------------------------------------------------------------------------------------------- building
+
+.PHONY: all
+all: $(PROGRAM) $(STATIC_LIBRARY) $(SHARED_LIBRARY) $(BUILD)/libmicromaser.so ## the program and the libraries
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(QUIET)$(CC) $(ALL_CFLAGS) $(FILE_FLAGS) -MMD -MP -c $< -o $@
+
+$(STATIC_LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/sources
+	$(call say,AR,$@)
+	$(QUIET)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
+
+$(SHARED_LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/sources
+	$(call say,LINK,$@)
+	$(QUIET)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs $(LIBRARY_OBJECTS) $(LDLIBS) $(LIBRARY_LIBS) -o $@
+
+$(BUILD)/libmicromaser.so: $(SHARED_LIBRARY)
+	$(QUIET)ln -sf $(SONAME) $@
+
+$(PROGRAM): $(PROGRAM_OBJECTS) $(STATIC_LIBRARY)
+	$(call say,LINK,$@)
+	$(QUIET)$(LINK) $(PROGRAM_OBJECTS) $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
+
+$(TEST_PROGRAMS): %: %.o $(STATIC_LIBRARY)
+	$(call say,LINK,$@)
+	$(QUIET)$(LINK) $< $(STATIC_LIBRARY) $(LDLIBS) -lcmocka $(LIBRARY_LIBS) -o $@
+
+$(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
+	$(call say,LINK,$@)
+	$(QUIET)$(LINK) -fsanitize=fuzzer $< $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
+
+$(BENCH_CPU): $(BUILD)/bench/machine_limits.o
+$(COMPARE_OPTIMA) $(BENCH_CPU): %: %.o $(STATIC_LIBRARY)
+	$(call say,LINK,$@)
+	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@
+
+# Objects are kept, so that a second make has nothing to do.
+.SECONDARY:
+-include $(wildcard $(BUILD)/host/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+
+# ------------------------------------------------------------------------------------------- testing, measuring
+
+.PHONY: check check-c check-sanitize fuzz run-fuzz demo bench
+check: $(PROGRAM) $(TEST_PROGRAMS) ## build and run every test
+	@tests/run_tests.sh $(BUILD)/check $(PYTHON_TEST) $(PROGRAM) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+
+check-c: $(TEST_PROGRAMS)
+	@tests/run_tests.sh $(BUILD)/check '' '' $(TEST_PROGRAMS)
+
+SANITIZE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+	+@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='$(SANITIZE_FLAGS)' WERROR=0 check-c
+
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz: ## fuzz the configuration parser for FUZZ_SECONDS (clang)
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) CFLAGS='$(FUZZ_FLAGS)' run-fuzz
+
+run-fuzz: $(FUZZ_PROGRAMS)
+	@set -e; for program in $(FUZZ_PROGRAMS); do \
+	    mkdir -p $$program.corpus; \
+	    $$program -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$$program. \
+	        $$program.corpus data; \
+	done
+
+demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts and compare them
+	@data/demo.sh $(PROGRAM) $(COMPARE_OPTIMA) $(BUILD)/demo
+
+bench: $(BENCH_CPU) ## speed against the literal NumPy form, gradients, threads and the machine's limits
+	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU)
+
+# -------------------------------------------------------------------------------------------------- source text
+
+.PHONY: format format-check shellcheck
+format: ## lay out the C files
+	$(CLANG_FORMAT) -i $(FORMATTED_FILES)
+
+format-check: ## say which C files are not laid out
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED_FILES)
+
+shellcheck: ## check the shell scripts
+	shellcheck $(SHELL_SCRIPTS)
+
+# --------------------------------------------------------------------------------------------------- installing
+
+VERSION          := $(shell sed -n 's/^.define MM_VERSION "\(.*\)"/\1/p' include/micromaser.h)
+HEADERS          := include/micromaser.h include/mm_status.h
+EXAMPLES         := $(sort $(wildcard data/*.ini data/*.csv))
+DOCUMENTS        := README.md LICENSE
+BINDIR           := $(DESTDIR)$(PREFIX)/bin
+LIBDIR           := $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR       := $(DESTDIR)$(PREFIX)/include
+PKGCONFIGDIR     := $(LIBDIR)/pkgconfig
+EXAMPLEDIR       := $(DESTDIR)$(PREFIX)/share/micromaser
+DOCDIR           := $(DESTDIR)$(PREFIX)/share/doc/micromaser
+# A new library is found by programs only once the system's list of libraries knows it.
+REFRESH_LIBRARIES = if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null 2>&1; then \
+                        ldconfig; fi
+
+.PHONY: install uninstall
+install: all ## install below PREFIX (/usr/local), or below DESTDIR and PREFIX
+	install -d $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR) $(EXAMPLEDIR) $(DOCDIR)
+	install -m 755 $(PROGRAM) $(BINDIR)
+	install -m 644 $(STATIC_LIBRARY) $(LIBDIR)
+	install -m 755 $(SHARED_LIBRARY) $(LIBDIR)
+	ln -sf $(SONAME) $(LIBDIR)/libmicromaser.so
+	install -m 644 $(HEADERS) $(INCLUDEDIR)
+	install -m 644 $(EXAMPLES) $(EXAMPLEDIR)
+	install -m 644 $(DOCUMENTS) $(DOCDIR)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+	    'Name: micromaser' 'Description: charging protocols of a micromaser quantum battery' \
+	    'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lmicromaser' \
+	    'Libs.private: -fopenmp $(LIBRARY_LIBS)' > $(PKGCONFIGDIR)/micromaser.pc
+	@chmod 644 $(PKGCONFIGDIR)/micromaser.pc
+	@$(REFRESH_LIBRARIES)
+
+uninstall: ## remove what install put there
+	rm -f $(BINDIR)/micromaser $(addprefix $(LIBDIR)/,libmicromaser.a libmicromaser.so $(SONAME)) \
+	    $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) $(PKGCONFIGDIR)/micromaser.pc
+	rm -rf $(EXAMPLEDIR) $(DOCDIR)
+	@$(REFRESH_LIBRARIES)
+
+# ------------------------------------------------------------------------------------------------ other targets
+
+# $(call found,NAME,PATH,PACKAGE): one line of `make info`.
+found = @path='$(strip $(2))'; if [ -n "$$path" ]; then \
+            version=$$(dpkg-query -W -f '$${Version}' $(3) 2>/dev/null || true); \
+            printf '%-14s %s%s\n' '$(1)' "$$path" "$${version:+  ($(3) $$version)}"; \
+        else printf '%-14s MISSING: package %s\n' '$(1)' '$(3)'; fi
+
+.PHONY: info
+info: ## what was found on this machine
+	$(call found,compiler,$(COMPILER_PATH),$(COMPILER_PACKAGE))
+	@printf '%-14s %s\n' machine '$(MACHINE)$(if $(filter 1,$(MM_X86)),$(COMMA) AVX2 and AVX-512 loops chosen at run time)'
+	@printf '%-14s %s\n' nvcc '$(or $(NVCC),not found: built without CUDA)$(if $(NVCC),$(if $(filter 0,$(MM_WITH_CUDA)), (this version has no CUDA backend)))'
+	$(call found,OpenMP,$(OPENMP_PATH),$(OPENMP_PACKAGE))
+	$(call found,HDF5,$(HDF5_PATH),libhdf5-dev)
+	$(call found,LAPACKE,$(LAPACKE_PATH),liblapacke-dev)
+	$(call found,OpenBLAS,$(OPENBLAS_PATH),libopenblas-dev)
+	$(call found,inih,$(INIH_PATH),libinih-dev)
+	$(call found,Random123,$(RANDOM123_PATH),librandom123-dev)
+	$(call found,cmocka,$(CMOCKA_PATH),libcmocka-dev)
+	$(call found,h5dump,$(H5DUMP_PATH),hdf5-tools)
+	$(call found,Python + h5py,$(PYTHON_TEST),python3-h5py)
+	$(call found,Python + scipy,$(PYTHON_BENCH),python3-scipy)
+
+.PHONY: clean help
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*$(HASH)$(HASH) \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
+
+endif
