@@ -26,7 +26,7 @@ struct search_command {
 };
 
 /* One search from its configuration to its file. */
-struct session {
+struct search_run {
     const struct search_command *command;
     struct mm_config config;
     struct mm_results results;
@@ -163,50 +163,50 @@ static bool is_same_file(const char *one, const char *other)
 }
 
 /* Checks the output before anything is computed for it. */
-static mm_status prepare_output(struct session *session, struct mm_error *error)
+static mm_status prepare_output(struct search_run *current, struct mm_error *error)
 {
-    const struct search_command *command = session->command;
-    bool exists = access(session->output, F_OK) == 0;
-    session->continues = command->resume && exists;
+    const struct search_command *command = current->command;
+    bool exists = access(current->output, F_OK) == 0;
+    current->continues = command->resume && exists;
     if (command->resume && !exists && !command->quiet)
-        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", session->output);
-    if (is_same_file(session->output, command->run.config_path))
+        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", current->output);
+    if (is_same_file(current->output, command->run.config_path))
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: is the configuration; choose another output with -o",
-                       session->output);
-    mm_status status = mm_output_file_check(session->output, true, error);
+                       current->output);
+    mm_status status = mm_output_file_check(current->output, true, error);
     if (status == MM_OK && exists && !command->force && !command->resume)
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: exists already; --resume continues it, --force replaces it",
-                       session->output);
+                       current->output);
     return status;
 }
 
-static mm_status prepare(struct session *session, struct mm_error *error)
+static mm_status prepare(struct search_run *current, struct mm_error *error)
 {
-    const struct search_command *command = session->command;
+    const struct search_command *command = current->command;
     const struct cli_run *run = &command->run;
     mm_status status =
-        mm_config_read(run->config_path, run->override_count, run->overrides, &session->config, error);
+        mm_config_read(run->config_path, run->override_count, run->overrides, &current->config, error);
     if (status != MM_OK)
         return status;
-    session->output = command->output != NULL ? strdup(command->output) : default_output(run->config_path);
-    if (session->output == NULL || session->command_line == NULL)
+    current->output = command->output != NULL ? strdup(command->output) : default_output(run->config_path);
+    if (current->output == NULL || current->command_line == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
-    if (gethostname(session->host, sizeof session->host - 1) != 0)
+    if (gethostname(current->host, sizeof current->host - 1) != 0)
         return mm_fail(error, MM_ERROR_SYSTEM, "the name of this machine is not known: %s", strerror(errno));
-    status = prepare_output(session, error);
+    status = prepare_output(current, error);
     if (status == MM_OK)
-        status = mm_results_create(&session->results, &session->config, error);
-    if (status == MM_OK && session->continues)
-        status = mm_result_file_resume(session->output, &session->config, &session->results, error);
-    session->finished_before = mm_results_finished(&session->results);
+        status = mm_results_create(&current->results, &current->config, error);
+    if (status == MM_OK && current->continues)
+        status = mm_result_file_resume(current->output, &current->config, &current->results, error);
+    current->finished_before = mm_results_finished(&current->results);
     return status;
 }
 
-static mm_status search(struct session *session, struct mm_error *error)
+static mm_status search(struct search_run *current, struct mm_error *error)
 {
-    const struct search_command *command = session->command;
+    const struct search_command *command = current->command;
     bool live = !command->quiet && isatty(STDERR_FILENO);
-    struct progress_line line = {.stream = stderr, .done_before = session->finished_before};
+    struct progress_line line = {.stream = stderr, .done_before = current->finished_before};
     struct mm_search_options options = {
         .solver = command->run.solver,
         .slots = command->slots,
@@ -215,93 +215,93 @@ static mm_status search(struct session *session, struct mm_error *error)
         .progress_context = &line,
     };
     bool automatic = options.solver.backend == NULL || strcmp(options.solver.backend, "auto") == 0;
-    if (automatic && session->finished_before > 0)
-        options.solver.backend = session->results.backend; /* one backend a file */
-    format_time(session->start_time);
+    if (automatic && current->finished_before > 0)
+        options.solver.backend = current->results.backend; /* one backend a file */
+    format_time(current->start_time);
     catch_signal(SIGINT);
     catch_signal(SIGTERM);
-    mm_status status = mm_search_run(&session->config, &options, &session->results, error);
+    mm_status status = mm_search_run(&current->config, &options, &current->results, error);
     progress_clear(&line);
     return status;
 }
 
-static mm_status store(struct session *session, struct mm_error *error)
+static mm_status store(struct search_run *current, struct mm_error *error)
 {
     char end_time[TIME_SIZE];
     format_time(end_time);
     struct mm_run_info info = {
-        .command_line = session->command_line,
-        .start_time = session->start_time,
+        .command_line = current->command_line,
+        .start_time = current->start_time,
         .end_time = end_time,
-        .host = session->host,
+        .host = current->host,
     };
-    bool replace = session->continues || session->command->force;
-    return mm_result_file_write(session->output, &session->config, &session->results, &info, replace, error);
+    bool replace = current->continues || current->command->force;
+    return mm_result_file_write(current->output, &current->config, &current->results, &info, replace, error);
 }
 
-static void print_results(const struct session *session, bool stored)
+static void print_results(const struct search_run *current, bool stored)
 {
-    const struct mm_results *results = &session->results;
-    if (!session->command->quiet)
+    const struct mm_results *results = &current->results;
+    if (!current->command->quiet)
         cli_report("%lld of %lld chains finished in %.2f s by backend %s: %s",
                    (long long)mm_results_finished(results), (long long)results->chain_count, results->seconds,
                    results->backend, results->device);
-    cli_warn_of_truncation(&session->config, results);
-    if (session->command->run.json) {
-        cli_print_results_json(&session->config, results, session->output);
+    cli_warn_of_truncation(&current->config, results);
+    if (current->command->run.json) {
+        cli_print_results_json(&current->config, results, current->output);
         return;
     }
-    cli_print_table(&session->config, results);
+    cli_print_table(&current->config, results);
     if (stored)
-        printf("wrote %s\n", session->output);
+        printf("wrote %s\n", current->output);
 }
 
 /* Tells how a search that did not reach its end goes on. */
-static void report_saved(const struct session *session)
+static void report_saved(const struct search_run *current)
 {
     cli_report("%lld of %lld chains are saved in %s; to go on, run the same command with --resume%s",
-               (long long)mm_results_finished(&session->results), (long long)session->results.chain_count,
-               session->output, session->command->force ? " instead of --force" : "");
+               (long long)mm_results_finished(&current->results), (long long)current->results.chain_count,
+               current->output, current->command->force ? " instead of --force" : "");
 }
 
 /* ---------------------------------------------------------------------------------------------- command */
 
 /* Searches what is missing and stores it. Chains that finished before a failure are stored as well. */
-static int search_and_store(struct session *session)
+static int search_and_store(struct search_run *current)
 {
     struct mm_error error = {0};
-    mm_status searched = search(session, &error);
+    mm_status searched = search(current, &error);
     int code = mm_status_exit_code(searched);
     if (searched != MM_OK)
         cli_report("%s", error.message);
     bool worth_storing = searched == MM_OK || searched == MM_STOPPED ||
-                         mm_results_finished(&session->results) > session->finished_before;
+                         mm_results_finished(&current->results) > current->finished_before;
     if (!worth_storing)
         return code;
-    mm_status stored = store(session, &error);
-    print_results(session, stored == MM_OK);
+    mm_status stored = store(current, &error);
+    print_results(current, stored == MM_OK);
     if (stored != MM_OK)
         return cli_fail(&error);
     if (searched != MM_OK)
-        report_saved(session);
+        report_saved(current);
     return code;
 }
 
 static int run(const struct search_command *command, char *command_line)
 {
-    struct session session = {.command = command, .command_line = command_line};
+    struct search_run current = {.command = command, .command_line = command_line};
     struct mm_error error = {0};
-    mm_status status = prepare(&session, &error);
+    mm_status status = prepare(&current, &error);
     int code = 0;
     if (status != MM_OK)
         code = cli_fail(&error);
-    else if (session.finished_before == session.results.chain_count)
-        print_results(&session, false);
+    else if (current.finished_before == current.results.chain_count)
+        print_results(&current, false);
     else
-        code = search_and_store(&session);
-    mm_results_free(&session.results);
-    mm_config_free(&session.config);
-    free(session.output);
+        code = search_and_store(&current);
+    mm_results_free(&current.results);
+    mm_config_free(&current.config);
+    free(current.output);
     return cli_finish_output(code);
 }
 
