@@ -265,7 +265,8 @@ $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) -fsanitize=fuzzer $< $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
-$(BENCH_CPU): $(BUILD)/bench/machine_limits.o
+$(BENCH_CPU): $(BUILD)/bench/machine_limits.o $(BUILD)/bench/collision_loop.o
+$(BUILD)/bench/%.o: FILE_FLAGS := -Ihost
 $(COMPARE_OPTIMA) $(BENCH_CPU): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@

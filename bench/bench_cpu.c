@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "collision_loop.h"
 #include "machine_limits.h"
 #include "micromaser.h"
 
@@ -25,6 +26,10 @@ enum {
     BATCHES_MAX = 100,
     POINTS = 64,
     STENCIL_TERMS = 7, /* multiply-adds of one element in one collision, and neighbours it reads */
+    LOOP_LEVELS = 120, /* window of the loop measured by itself: that of the run's last state */
+    LOOP_BANDS = 34,
+    FORWARD_OPERATIONS = 12, /* multiply or multiply-add operations the loops take for an element */
+    ADJOINT_OPERATIONS = 16,
 };
 static const double COUPLING = 0.79540363890780597; /* pi / sqrt(15.6) */
 static const double COHERENCE = 0.31;
@@ -192,7 +197,7 @@ static void report_threads(const struct measurement measurements[2])
 /** Elements of the lower half of the state that are not zero after some collisions. */
 static double live_elements(struct measurement *forward, int64_t collisions)
 {
-    struct mm_state state;
+    struct mm_state state = {0};
     struct mm_error error;
     double count = 0;
     if (mm_solver_evolve(forward->solver, forward->point, collisions, NULL, &state, &error) != MM_OK)
@@ -240,6 +245,29 @@ static void report_limits(struct measurement *forward)
            1e-9 * terms_per_second, 100 * terms_per_second / limits.loads_per_second);
 }
 
+/** One row on a loop by itself: time, and the operations it executes against the limit. */
+static void report_loop(const char *name, double seconds, int operations, const struct collision_loop *loop,
+                        const struct machine_limits *limits)
+{
+    double executed = operations * loop->rows / seconds, useful = STENCIL_TERMS * loop->elements / seconds;
+    printf("| %s | %.3f | %.2f = %.0f %% | %.2f = %.0f %% |\n", name, 1e6 * seconds, 1e-9 * executed,
+           100 * executed / limits->multiply_adds_per_second, 1e-9 * useful,
+           100 * useful / limits->multiply_adds_per_second);
+}
+
+static void report_loops(void)
+{
+    struct machine_limits limits = measure_machine_limits();
+    struct collision_loop loop = measure_collision_loop(LOOP_LEVELS, LOOP_BANDS);
+    if (limits.instruction_set == NULL)
+        return;
+    printf("\n| one collision, %s, %d levels, %d diagonals | microseconds | operations executed, 1e9 a second | "
+           "%d an element, 1e9 a second |\n|---|---|---|---|\n",
+           loop.instructions, LOOP_LEVELS, LOOP_BANDS, STENCIL_TERMS);
+    report_loop("forward", loop.forward_seconds, FORWARD_OPERATIONS, &loop, &limits);
+    report_loop("adjoint with derivatives", loop.adjoint_seconds, ADJOINT_OPERATIONS, &loop, &limits);
+}
+
 static void run_forward(void)
 {
     struct measurement forward = {.name = "forward", .batch_count = 1, .threads = 1, .points = 1};
@@ -270,6 +298,7 @@ static void run_all(void)
     measure(THREADS, threads);
     report_threads(threads);
     report_limits(&runs[0]);
+    report_loops();
     for (size_t i = 0; i < RUNS; i++)
         finish(&runs[i]);
     for (size_t i = 0; i < THREADS; i++)
