@@ -7,6 +7,9 @@
 #   CC, CFLAGS, LDFLAGS, LDLIBS, BUILD, PREFIX, DESTDIR   as everywhere
 #   WERROR=0                                              warnings are not errors
 #   HDF5_CFLAGS=, HDF5_LIBS=, NVCC=, PYTHON=              where these are, if they are not found by themselves
+#   CUDA_HOME=                                            the CUDA toolkit, if nvcc is not on PATH
+#   CUDA_ARCHS=                                           compute capabilities (75 80 90 ..), or native
+#   WITH_CUDA=0                                           leave the CUDA backend out
 #   V=1                                                   show whole commands
 
 .DEFAULT_GOAL := all
@@ -23,6 +26,7 @@ BUILD        ?= build
 PREFIX       ?= /usr/local
 DESTDIR      ?=
 WERROR       ?= 1
+WITH_CUDA    ?= 1
 PYTHON       ?= python3
 CLANG        ?= clang
 CLANG_FORMAT ?= clang-format
@@ -52,9 +56,27 @@ OPENBLAS_HEADER := $(firstword $(wildcard /usr/include/$(MACHINE)-linux-gnu*/ope
                                           /usr/include/openblas/cblas.h))
 OPENBLAS_CFLAGS := $(addprefix -isystem ,$(patsubst %/,%,$(dir $(OPENBLAS_HEADER))))
 LIBRARY_CFLAGS  := $(HDF5_CFLAGS) $(OPENBLAS_CFLAGS)
-LIBRARY_LIBS    := -llapacke -lopenblas -linih $(HDF5_LIBS) -lm
 NVCC            ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
                                $(wildcard $(CUDA_HOME)/bin/nvcc /usr/local/cuda/bin/nvcc))
+# nvcc knows where its toolkit is, also where the nvcc on PATH is a script that calls another.
+CUDA_TOP        := $(abspath $(or $(if $(NVCC),$(shell $(NVCC) -dryrun -x cu -c /dev/null 2>&1 \
+                                                       | sed -n 's/^.* TOP=//p')),\
+                                  $(CUDA_HOME),$(wildcard /usr/local/cuda)))
+CUDA_LIBRARY_FOLDER := $(firstword $(wildcard $(CUDA_TOP)/lib64 $(CUDA_TOP)/lib) $(CUDA_TOP)/lib64)
+# Thrust for the emulated device, which takes the place of all other headers of the toolkit.
+THRUST_PATH     := $(patsubst %/thrust/sort.h,%,$(firstword $(wildcard $(CUDA_TOP)/include/cccl/thrust/sort.h \
+                                                                       $(CUDA_TOP)/include/thrust/sort.h)))
+CUDA_LIBS       := $(if $(and $(NVCC),$(filter-out 0,$(WITH_CUDA))),-L$(CUDA_LIBRARY_FOLDER) -lcudart_static -ldl \
+                                                                    -lrt -lpthread -lstdc++)
+LIBRARY_LIBS    := -llapacke -lopenblas -linih $(HDF5_LIBS) $(CUDA_LIBS) -lm
+
+# Machine code for what this nvcc supports, and code that later devices compile for themselves.
+CUDA_SUPPORTED  = $(call once,CUDA_SUPPORTED,$(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code 2>/dev/null)))
+CUDA_ARCHS      ?= $(filter $(CUDA_SUPPORTED),70 75 80 86 89 90)
+CUDA_NEWEST     = $(lastword $(CUDA_ARCHS))
+CUDA_TARGETS    = $(if $(filter native,$(CUDA_ARCHS)),-arch=native,\
+                      $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch)$(COMMA)code=sm_$(arch)) \
+                      -gencode arch=compute_$(CUDA_NEWEST)$(COMMA)code=compute_$(CUDA_NEWEST))
 
 # $(call header,NAME): the path of a header, empty if the compiler does not find it.
 header = $(shell printf '$(HASH)include <$(1)>\n' | $(CC) $(LIBRARY_CFLAGS) $(2) -M -x c - 2>/dev/null \
@@ -80,7 +102,9 @@ INIH_PATH      = $(call once,INIH_PATH,$(call header,ini.h))
 RANDOM123_PATH = $(call once,RANDOM123_PATH,$(call header,Random123/philox.h))
 CMOCKA_PATH    = $(call once,CMOCKA_PATH,$(call header,cmocka.h,-include stdarg.h -include setjmp.h))
 H5DUMP_PATH    = $(call once,H5DUMP_PATH,$(call program,h5dump))
+GNUPLOT_PATH   = $(call once,GNUPLOT_PATH,$(call program,gnuplot))
 PYTHON_TEST    = $(call once,PYTHON_TEST,$(call python_with,h5py$(COMMA) numpy))
+PYTHON_XARRAY  = $(call once,PYTHON_XARRAY,$(call python_with,h5py$(COMMA) xarray$(COMMA) netCDF4))
 PYTHON_BENCH   = $(call once,PYTHON_BENCH,$(call python_with,numpy$(COMMA) scipy))
 LIBFUZZER_PATH = $(call once,LIBFUZZER_PATH,$(shell printf 'int LLVMFuzzerTestOneInput(const unsigned char *data,\
                      unsigned long size) { return data != 0 && size > size; }' \
@@ -91,7 +115,8 @@ COMMA := ,
 
 BUILD_NEEDS := COMPILER:$(COMPILER_PACKAGE) LIBC:libc6-dev OPENMP:$(OPENMP_PACKAGE) HDF5:libhdf5-dev \
                LAPACKE:liblapacke-dev OPENBLAS:libopenblas-dev INIH:libinih-dev RANDOM123:librandom123-dev
-TEST_NEEDS  := CMOCKA:libcmocka-dev H5DUMP:hdf5-tools
+PICTURE_NEEDS := GNUPLOT:gnuplot-nox
+TEST_NEEDS  := CMOCKA:libcmocka-dev H5DUMP:hdf5-tools $(PICTURE_NEEDS)
 
 # $(call missing,NEEDS): the packages of those needs that nothing was found for.
 package = $(lastword $(subst :, ,$(1)))
@@ -103,7 +128,8 @@ MISSING_TEST  = $(call missing,$(TEST_NEEDS)) $(if $(PYTHON_TEST),,python3-h5py 
 MISSING_BENCH = $(if $(PYTHON_BENCH),,python3-numpy python3-scipy)
 MISSING_CI    = $(if $(call program,$(CLANG)),,clang) $(if $(call program,$(CLANG_FORMAT)),,clang-format) \
                 $(if $(call program,shellcheck),,shellcheck) $(if $(call program,pkg-config),,pkg-config) \
-                $(if $(LIBFUZZER_PATH),,clang libclang-rt-dev) $(if $(CLANG_OMP_PATH),,clang libomp-dev)
+                $(if $(LIBFUZZER_PATH),,clang libclang-rt-dev) $(if $(CLANG_OMP_PATH),,clang libomp-dev) \
+                $(if $(PYTHON_XARRAY),,python3-xarray python3-netcdf4)
 
 # What the goals of this call need and the machine lacks.
 GOALS_WITHOUT_NEEDS := clean help format format-check uninstall info
@@ -111,6 +137,7 @@ MISSING := $(sort \
     $(if $(filter-out $(GOALS_WITHOUT_NEEDS),$(GOALS)),$(MISSING_BUILD)) \
     $(if $(filter deps check check-c check-sanitize,$(GOALS)),$(MISSING_TEST)) \
     $(if $(filter deps bench,$(GOALS)),$(MISSING_BENCH)) \
+    $(if $(filter figures,$(GOALS)),$(call missing,$(PICTURE_NEEDS))) \
     $(if $(filter deps-ci,$(GOALS)),$(MISSING_CI)))
 
 # ------------------------------------------------------------------------------------------ installing packages
@@ -144,7 +171,7 @@ endif
 
 # What is found decides the flags while this file is read. So where packages are missing, the targets that serve
 # a fresh machine install them first and then start make again; all other targets stop with one line.
-FRESH_MACHINE_GOALS := demo check check-sanitize bench
+FRESH_MACHINE_GOALS := demo check check-sanitize bench figures
 ifneq ($(and $(MISSING),$(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS))),)
 ifeq ($(or $(MM_PACKAGES_INSTALLED),$(if $(filter $(FRESH_MACHINE_GOALS),$(GOALS)),,not a fresh machine goal)),)
 RESTART := yes
@@ -173,22 +200,35 @@ LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*.c)))
 TEST_SOURCES    := $(sort $(wildcard tests/test_*.c))
 TEST_SCRIPTS    := $(sort $(wildcard tests/test_*.py tests/test_*.sh))
 FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz_*.c))
-SHELL_SCRIPTS   := .ci/run $(sort $(wildcard data/*.sh tests/*.sh bench/*.sh))
-FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] bench/*.[ch] cuda/*.cu cuda/*.cuh))
+SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh tests/*.sh bench/*.sh))
+FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] tests/*.cpp tests/emulation/*.cpp \
+                                     tests/emulation/*.h bench/*.[ch] bench/*.cu cuda/*.cu cuda/*.cuh))
 
 # Loops that need an instruction set are compiled for it and chosen at run time; there are none off x86-64.
 MM_X86 := $(if $(filter x86_64 amd64,$(MACHINE)),1,0)
 ifeq ($(MM_X86),0)
 LIBRARY_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIBRARY_SOURCES))
 endif
-$(BUILD)/host/cpu_band_avx2.o:   FILE_FLAGS := -mavx2 -mfma
-$(BUILD)/host/cpu_band_avx512.o: FILE_FLAGS := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+$(BUILD)/host/%_avx2.o:   FILE_FLAGS := -mavx2 -mfma
+$(BUILD)/host/%_avx512.o: FILE_FLAGS := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 
-MM_WITH_CUDA := $(if $(and $(NVCC),$(wildcard cuda/backend_cuda.cu)),1,0)
+# The CUDA backend is built where nvcc is; its tests run on an emulated device wherever the toolkit's headers are.
+MM_WITH_CUDA := $(if $(filter-out 0,$(WITH_CUDA)),$(if $(NVCC),1,0),0)
+CUDA_SOURCES := $(sort $(wildcard cuda/*.cu))
+CUDA_OBJECTS := $(if $(filter 1,$(MM_WITH_CUDA)),$(CUDA_SOURCES:%.cu=$(BUILD)/%.o))
+CUDA_ABSENT  := not compiled in: $(if $(filter 0,$(WITH_CUDA)),WITH_CUDA was 0,nvcc was not found) when micromaser \
+                was built
+EMULATED_TEST_SOURCES := $(sort $(wildcard tests/test_*.cpp))
+ifeq ($(MM_WITH_CUDA),0)
+TEST_SCRIPTS := $(filter-out tests/test_cuda_%,$(TEST_SCRIPTS))
+endif
 
-LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
+HOST_OBJECTS    := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY_OBJECTS := $(HOST_OBJECTS) $(CUDA_OBJECTS)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
-TEST_PROGRAMS   := $(TEST_SOURCES:%.c=$(BUILD)/%)
+C_TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_TEST_SOURCES:tests/%.cpp=$(BUILD)/emulation/%))
+TEST_PROGRAMS   := $(C_TEST_PROGRAMS) $(EMULATED_TESTS)
 FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
 PROGRAM        := $(BUILD)/micromaser
@@ -197,6 +237,8 @@ SONAME         := libmicromaser.so.0
 SHARED_LIBRARY := $(BUILD)/$(SONAME)
 COMPARE_OPTIMA := $(BUILD)/tests/compare_optima
 BENCH_CPU      := $(BUILD)/bench/bench_cpu
+BENCH_WIGNER   := $(BUILD)/bench/bench_wigner
+KERNEL_TABLE   := $(BUILD)/cuda/kernels.txt
 
 # -------------------------------------------------------------------------------------------------------- flags
 # Contraction to fused multiply-adds is wanted (and the same in every build); reordering of sums is not, because
@@ -210,6 +252,15 @@ TEST_FLAGS = -Ihost -DMM_FIXTURES='"$(CURDIR)/tests/fixtures"'
 LINK       = $(CC) $(CFLAGS) -fopenmp $(LDFLAGS)
 
 $(BUILD)/tests/%.o: FILE_FLAGS := $(TEST_FLAGS)
+$(BUILD)/host/solver.o: FILE_FLAGS := -DMM_CUDA_ABSENT='"$(strip $(CUDA_ABSENT))"'
+
+# Sums of products are fused on the device as the compiler likes, in the same way for every chain of a class.
+NVCC_FLAGS = -std=c++17 -O3 -lineinfo $(CUDA_TARGETS) -Iinclude -Ihost -Icuda \
+             -DMM_CUDA_LIBRARY_FOLDER='"$(CUDA_LIBRARY_FOLDER)"' $(if $(filter-out 0,$(WERROR)),-Werror all-warnings) \
+             -Xcompiler -Wall$(COMMA)-Wextra$(COMMA)-fopenmp$(COMMA)-fPIC$(COMMA)-fvisibility=hidden
+EMULATION_FLAGS = -std=c++17 -DMM_EMULATION -Itests/emulation -Iinclude -Ihost -Icuda -isystem $(THRUST_PATH) \
+                  $(OPENBLAS_CFLAGS) -Wall -Wextra -Wno-unknown-pragmas $(if $(filter-out 0,$(WERROR)),-Werror) \
+                  -fopenmp $(CFLAGS)
 
 # Files that change only when their text does, so that nothing is rebuilt unless something changed.
 #   flags         what everything is compiled with
@@ -223,7 +274,9 @@ GIT_COMMIT_HEADER := $(BUILD)/git_commit.h
 ifneq ($(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS)),)
 GIT_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 $(call keep,$(BUILD)/flags,$(CC) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LDLIBS))
-$(call keep,$(BUILD)/sources,$(LIBRARY_SOURCES))
+$(call keep,$(BUILD)/sources,$(LIBRARY_SOURCES) $(CUDA_OBJECTS))
+$(if $(CUDA_OBJECTS),$(call keep,$(BUILD)/cuda/flags,$(NVCC) $(NVCC_FLAGS)))
+$(call keep,$(BUILD)/emulation/flags,$(CXX) $(EMULATION_FLAGS))
 ifneq ($(or $(GIT_COMMIT),$(if $(wildcard $(GIT_COMMIT_HEADER)),,none)),)
 $(call keep,$(GIT_COMMIT_HEADER),$(HASH)define MM_GIT_COMMIT "$(or $(GIT_COMMIT),unknown)")
 endif
@@ -236,6 +289,7 @@ $(GIT_COMMIT_OBJECTS): $(GIT_COMMIT_HEADER)
 
 .PHONY: all
 all: $(PROGRAM) $(STATIC_LIBRARY) $(SHARED_LIBRARY) $(BUILD)/libmicromaser.so ## the program and the libraries
+all: $(if $(CUDA_OBJECTS),$(KERNEL_TABLE))
 
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -257,28 +311,89 @@ $(PROGRAM): $(PROGRAM_OBJECTS) $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(PROGRAM_OBJECTS) $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
-$(TEST_PROGRAMS): %: %.o $(STATIC_LIBRARY)
+$(BUILD)/cuda/%.o: cuda/%.cu Makefile $(BUILD)/cuda/flags
+	@mkdir -p $(@D)
+	$(call say,NVCC,$<)
+	$(QUIET)code=0; $(NVCC) $(NVCC_FLAGS) -Xptxas -v -MMD -MP -MF $(@:.o=.d) -c $< -o $@ 2>$(@:.o=.log) || code=$$?; \
+	    grep -v -e '^ptxas info' -e 'bytes stack frame' $(@:.o=.log) >&2; exit $$code
+
+# Registers, shared memory and spills of every kernel, which decide how fast it is.
+$(KERNEL_TABLE): cuda/kernel_table.sh $(CUDA_OBJECTS)
+	$(call say,KERNELS,$@)
+	$(QUIET)$< $(CUDA_OBJECTS:.o=.log) >$@
+	$(QUIET)cat $@
+
+$(C_TEST_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $< $(STATIC_LIBRARY) $(LDLIBS) -lcmocka $(LIBRARY_LIBS) -o $@
+
+# The CUDA sources as C++ for a device that is a CPU: the same files but the one that looks for CUDA's libraries.
+EMULATION_OBJECTS := $(BUILD)/emulation/host/solver.o $(filter-out $(BUILD)/host/solver.o,$(HOST_OBJECTS)) \
+                     $(patsubst %.cu,$(BUILD)/emulation/%.o,$(filter-out cuda/libraries.cu,$(CUDA_SOURCES))) \
+                     $(patsubst tests/%.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/emulation/*.cpp)))
+# Thrust binds references to nothing and does not use them.
+$(BUILD)/emulation/cuda/chain_sort.o $(BUILD)/emulation/test_emulation.o: \
+    FILE_FLAGS := $(if $(findstring undefined,$(CFLAGS)),-fno-sanitize=null)
+
+$(BUILD)/emulation/host/solver.o: host/solver.c Makefile $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(QUIET)$(CC) $(ALL_CFLAGS) -UMM_WITH_CUDA -DMM_WITH_CUDA=1 -MMD -MP -c $< -o $@
+
+define EMULATE
+@mkdir -p $(@D)
+$(call say,CXX,$<)
+$(QUIET)$(CXX) -x c++ $(EMULATION_FLAGS) $(FILE_FLAGS) -MMD -MP -c $< -o $@
+endef
+$(BUILD)/emulation/cuda/%.o: cuda/%.cu Makefile $(BUILD)/emulation/flags
+	$(EMULATE)
+$(BUILD)/emulation/%.o: tests/emulation/%.cpp Makefile $(BUILD)/emulation/flags
+	$(EMULATE)
+$(BUILD)/emulation/%.o: tests/%.cpp Makefile $(BUILD)/emulation/flags
+	$(EMULATE)
+
+$(EMULATED_TESTS): %: %.o $(EMULATION_OBJECTS)
+	$(call say,LINK,$@)
+	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) -lcmocka $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
+
+# The same tests on a device, but those that need an emulated one.
+GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend)
+BENCH_GPU := $(BUILD)/gpu/bench_gpu
+define COMPILE_FOR_DEVICE
+@mkdir -p $(@D)
+$(call say,NVCC,$<)
+$(QUIET)$(NVCC) -x cu $(NVCC_FLAGS) $(patsubst -isystem,-I,$(OPENBLAS_CFLAGS)) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+endef
+$(BUILD)/gpu/%.o: tests/%.cpp Makefile $(BUILD)/cuda/flags
+	$(COMPILE_FOR_DEVICE)
+$(BUILD)/gpu/%.o: bench/%.cu Makefile $(BUILD)/cuda/flags
+	$(COMPILE_FOR_DEVICE)
+$(GPU_TESTS) $(BENCH_GPU): %: %.o $(STATIC_LIBRARY)
+	$(call say,LINK,$@)
+	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) $(if $(filter $@,$(GPU_TESTS)),-lcmocka) \
+	    $(LIBRARY_LIBS) -o $@
 
 $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) -fsanitize=fuzzer $< $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
 $(BENCH_CPU): $(BUILD)/bench/machine_limits.o $(BUILD)/bench/collision_loop.o
+$(BENCH_WIGNER): $(BUILD)/bench/machine_limits.o
 $(BUILD)/bench/%.o: FILE_FLAGS := -Ihost
-$(COMPARE_OPTIMA) $(BENCH_CPU): %: %.o $(STATIC_LIBRARY)
+$(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
 # Objects are kept, so that a second make has nothing to do.
 .SECONDARY:
--include $(wildcard $(BUILD)/host/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+-include $(wildcard $(patsubst %,$(BUILD)/%/*.d,host tests bench cuda emulation emulation/host \
+                                         emulation/cuda gpu))
 
 # ------------------------------------------------------------------------------------------- testing, measuring
 
-.PHONY: check check-c check-sanitize fuzz run-fuzz demo bench
-check: $(PROGRAM) $(TEST_PROGRAMS) ## build and run every test
+.PHONY: check check-c check-gpu check-sanitize fuzz run-fuzz demo bench bench-gpu figures
+check: $(PROGRAM) $(TEST_PROGRAMS) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
+	@$(if $(EMULATED_TESTS),:,echo 'Left out: the tests of the CUDA backend. They need g++ and the headers of CUDA.')
 	@tests/run_tests.sh $(BUILD)/check $(PYTHON_TEST) $(PROGRAM) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
 check-c: $(TEST_PROGRAMS)
@@ -287,11 +402,11 @@ check-c: $(TEST_PROGRAMS)
 SANITIZE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	+@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='$(SANITIZE_FLAGS)' WERROR=0 check-c
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='$(SANITIZE_FLAGS)' WERROR=0 WITH_CUDA=0 check-c
 
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz: ## fuzz the configuration parser for FUZZ_SECONDS (clang)
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) CFLAGS='$(FUZZ_FLAGS)' run-fuzz
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) CFLAGS='$(FUZZ_FLAGS)' WITH_CUDA=0 run-fuzz
 
 run-fuzz: $(FUZZ_PROGRAMS)
 	@set -e; for program in $(FUZZ_PROGRAMS); do \
@@ -300,11 +415,36 @@ run-fuzz: $(FUZZ_PROGRAMS)
 	        $$program.corpus data; \
 	done
 
+# Errors of memory and races of shared memory are looked for where the toolkit's checker is.
+ifneq ($(filter check-gpu bench-gpu,$(GOALS)),)
+ifeq ($(CUDA_OBJECTS),)
+$(error micromaser: there is no CUDA backend to run: $(strip $(CUDA_ABSENT)))
+endif
+endif
+COMPUTE_SANITIZER = $(firstword $(wildcard $(CUDA_TOP)/bin/compute-sanitizer) \
+                                $(call program,compute-sanitizer))
+check-gpu: $(GPU_TESTS) ## the tests of the CUDA backend on this machine's device
+	@tests/run_tests.sh $(BUILD)/check '' '' $(GPU_TESTS)
+	$(QUIET)set -e; for tool in memcheck racecheck; do \
+	    if [ -z '$(COMPUTE_SANITIZER)' ]; then echo "Left out: $$tool; there is no compute-sanitizer."; continue; fi; \
+	    for test in $(GPU_TESTS); do echo "$$tool $$test"; \
+	        '$(COMPUTE_SANITIZER)' --tool $$tool --error-exitcode 1 $$test >$$test.$$tool.log 2>&1 \
+	            || { cat $$test.$$tool.log; exit 1; }; \
+	    done; \
+	done
+
+bench-gpu: $(BENCH_GPU) ## speed of the CUDA backend beside the cpu's, kept in bench/results
+	@$(BENCH_GPU) >$(BUILD)/gpu/bench.txt && cat $(BUILD)/gpu/bench.txt \
+	    && cp $(BUILD)/gpu/bench.txt bench/results/gpu-$$(date -u +%Y-%m-%d).txt
+
 demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts and compare them
 	@data/demo.sh $(PROGRAM) $(COMPARE_OPTIMA) $(BUILD)/demo
 
-bench: $(BENCH_CPU) ## speed against the literal NumPy form, gradients, threads and the machine's limits
-	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU)
+figures: $(PROGRAM) ## Fig. 3 and Fig. 4 of the paper, from nothing
+	@data/figures.sh $(PROGRAM) $(BUILD)/figures svg pdf
+
+bench: $(BENCH_CPU) $(BENCH_WIGNER) ## speed against the literal NumPy form and QuTiP, threads and the machine's limits
+	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU) $(BENCH_WIGNER)
 
 # -------------------------------------------------------------------------------------------------- source text
 
@@ -369,7 +509,8 @@ found = @path='$(strip $(2))'; if [ -n "$$path" ]; then \
 info: ## what was found on this machine
 	$(call found,compiler,$(COMPILER_PATH),$(COMPILER_PACKAGE))
 	@printf '%-14s %s\n' machine '$(MACHINE)$(if $(filter 1,$(MM_X86)),$(COMMA) AVX2 and AVX-512 loops chosen at run time)'
-	@printf '%-14s %s\n' nvcc '$(or $(NVCC),not found: built without CUDA)$(if $(NVCC),$(if $(filter 0,$(MM_WITH_CUDA)), (this version has no CUDA backend)))'
+	@printf '%-14s %s\n' nvcc '$(if $(filter 1,$(MM_WITH_CUDA)),$(NVCC)  (for $(CUDA_ARCHS)),CUDA backend $(strip $(CUDA_ABSENT)))'
+	@printf '%-14s %s\n' Thrust '$(or $(THRUST_PATH),not found: the tests of the CUDA backend are left out)'
 	$(call found,OpenMP,$(OPENMP_PATH),$(OPENMP_PACKAGE))
 	$(call found,HDF5,$(HDF5_PATH),libhdf5-dev)
 	$(call found,LAPACKE,$(LAPACKE_PATH),liblapacke-dev)
@@ -378,6 +519,7 @@ info: ## what was found on this machine
 	$(call found,Random123,$(RANDOM123_PATH),librandom123-dev)
 	$(call found,cmocka,$(CMOCKA_PATH),libcmocka-dev)
 	$(call found,h5dump,$(H5DUMP_PATH),hdf5-tools)
+	$(call found,gnuplot,$(GNUPLOT_PATH),gnuplot-nox)
 	$(call found,Python + h5py,$(PYTHON_TEST),python3-h5py)
 	$(call found,Python + scipy,$(PYTHON_BENCH),python3-scipy)
 

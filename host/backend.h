@@ -35,10 +35,15 @@ struct mm_backend {
     void (*close)(void *state);
 };
 
+/* Why there is no cuda backend: the build knows. */
+#ifndef MM_CUDA_ABSENT
+#define MM_CUDA_ABSENT "not compiled in"
+#endif
+
 /** Every backend there is, in the order in which `auto` tries them. X(name, macro that is 1 if built in,
  *  why not if it is not). */
 #define MM_BACKEND_LIST(X)                                                                                         \
-    X(cuda, MM_WITH_CUDA, "not compiled in: this build of micromaser has no CUDA backend")                         \
+    X(cuda, MM_WITH_CUDA, MM_CUDA_ABSENT)                                                                          \
     X(cpu, 1, "")                                                                                                  \
     X(reference, 1, "")
 

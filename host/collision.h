@@ -76,16 +76,16 @@ struct mm_row {
 };
 
 /** Column factors of the forward channel: own multiplies R_nm, side its left or right neighbour. */
-struct mm_forward_column {
+struct mm_forward_factors {
     MM_REAL next_own, next_right; /* enters row n with C_{n+1} */
     MM_REAL this_own, this_left;  /* enters row n with C_n */
     MM_REAL down_own, down_left;  /* enters row n+1 with S_{n+1} */
     MM_REAL up_own, up_right;     /* enters row n-1 with S_n */
 };
 
-MM_INLINE struct mm_forward_column mm_forward_column(struct mm_qubit qubit, struct mm_column column)
+MM_INLINE struct mm_forward_factors mm_forward_column(struct mm_qubit qubit, struct mm_column column)
 {
-    struct mm_forward_column factors;
+    struct mm_forward_factors factors;
     factors.next_own = qubit.excited * column.cosine_next;
     factors.next_right = -qubit.coherence * column.sine_next;
     factors.this_own = qubit.ground * column.cosine;
@@ -104,7 +104,7 @@ struct mm_forward_march {
 };
 
 /** Enters a column from the row above its first one. */
-MM_INLINE struct mm_forward_march mm_forward_start(const struct mm_forward_column *column, MM_REAL own,
+MM_INLINE struct mm_forward_march mm_forward_start(const struct mm_forward_factors *column, MM_REAL own,
                                                    MM_REAL left)
 {
     MM_REAL zero = {0};
@@ -115,7 +115,7 @@ MM_INLINE struct mm_forward_march mm_forward_start(const struct mm_forward_colum
 }
 
 /** Takes element (n, m) and its neighbours; returns R'_{n-1,m}, now complete. */
-MM_INLINE MM_REAL mm_forward_element(const struct mm_forward_column *column, struct mm_row row, MM_REAL own,
+MM_INLINE MM_REAL mm_forward_element(const struct mm_forward_factors *column, struct mm_row row, MM_REAL own,
                                      MM_REAL left, MM_REAL right, struct mm_forward_march *march)
 {
     MM_REAL above = march->partial + row.sine * (column->up_own * own + column->up_right * right);
@@ -147,23 +147,23 @@ MM_INLINE struct mm_adjoint_march mm_adjoint_start(struct mm_column column, MM_R
 }
 
 /** Adjoint of one element: Phi^T A, and its derivatives by q at constant x and by x at constant q. */
-struct mm_adjoint_element {
+struct mm_adjoint_values {
     MM_REAL value;
     MM_REAL by_q;
     MM_REAL by_x;
 };
 
 /** Takes element (n, m) of A and its neighbours; returns the adjoint at (n-1, m), now complete. */
-MM_INLINE struct mm_adjoint_element mm_adjoint_element(struct mm_qubit qubit, struct mm_column column,
-                                                       struct mm_row row, MM_REAL own, MM_REAL left, MM_REAL right,
-                                                       struct mm_adjoint_march *march)
+MM_INLINE struct mm_adjoint_values mm_adjoint_element(struct mm_qubit qubit, struct mm_column column,
+                                                      struct mm_row row, MM_REAL own, MM_REAL left, MM_REAL right,
+                                                      struct mm_adjoint_march *march)
 {
     MM_REAL own_next = column.cosine_next * own;
     MM_REAL own_this = column.cosine * own;
     MM_REAL side_left = column.sine * left;
     MM_REAL side_right = column.sine_next * right;
     MM_REAL excited = march->excited + row.sine * side_right;
-    struct mm_adjoint_element above;
+    struct mm_adjoint_values above;
     above.by_q = march->ground - excited;
     above.by_x = march->coherence + row.sine * own_this;
     above.value = excited + qubit.ground * above.by_q + qubit.coherence * above.by_x;

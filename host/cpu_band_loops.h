@@ -99,7 +99,7 @@ MM_INLINE int block_bands(const struct mm_band_sweep *sweep, int m)
 MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
                              const double *source, double *target)
 {
-    const struct mm_forward_column column = mm_forward_column(*qubit, load_column(sweep, m));
+    const struct mm_forward_factors column = mm_forward_column(*qubit, load_column(sweep, m));
     const int bands = block_bands(sweep, m);
     const size_t stride = sweep->stride;
     const mm_vector zero = {0};
@@ -151,7 +151,7 @@ MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qu
     const mm_vector right = load_unaligned(adjoint + above + 1);
     const mm_vector weight = load(state + above);
     const struct mm_row row = next_row(sweep, m, d, &lanes->cosine);
-    const struct mm_adjoint_element element =
+    const struct mm_adjoint_values element =
         mm_adjoint_element(*qubit, column, row, own, left, right, &lanes->march);
     store(adjoint + above, element.value);
     lanes->by_q += element.by_q * weight;

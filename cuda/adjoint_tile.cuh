@@ -1,0 +1,200 @@
+/* adjoint_tile.cuh - the adjoint sweep in registers: one block a chain, one barrier a collision.
+ *
+ * A is the tile; of R_k every element is read once from global memory, where the forward run has left it: 8 bytes
+ * an element for 18 multiply-adds. The reads run some rows ahead of the march.
+ */
+#ifndef MM_ADJOINT_TILE_CUH
+#define MM_ADJOINT_TILE_CUH
+
+#include "band_tile.cuh"
+#include "derivatives.cuh"
+
+/** A kept state and the part of it that counts. */
+struct mm_tile_state {
+    const double *data;
+    int columns;
+    struct mm_device_window window;
+};
+
+/** Both elements of a lane on diagonal d, zero outside the window. */
+__device__ __forceinline__ double2 mm_tile_weight(const struct mm_tile_state &state, int d)
+{
+    if (d >= state.window.bands || mm_tile_first_column() >= state.window.levels)
+        return make_double2(0.0, 0.0);
+    return *mm_tile_pair(state.data, state.columns, d);
+}
+
+/** Rows by which reads run ahead. 8 diagonals get by with 128 registers a lane, if not so many are ahead. */
+template <int BANDS> __host__ __device__ constexpr int mm_tile_rows_ahead(void)
+{
+    return BANDS <= 8 ? 2 : 4;
+}
+
+/** Where the marches down a lane's two columns stand. */
+template <int BANDS> struct mm_tile_adjoint_lane {
+    struct mm_column column0, column1;
+    struct mm_tile_rows rows;
+    struct mm_tile_trail trail;
+    struct mm_adjoint_march march0, march1;
+    double2 ahead[mm_tile_rows_ahead<BANDS>()]; /* of the state: diagonal d at d modulo their number */
+    struct mm_derivative_sums share;
+};
+
+/** Enters both columns with their first rows, and the state with as many diagonals as are read ahead. */
+template <int BANDS>
+__device__ __forceinline__ void
+mm_tile_adjoint_start(const struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                      const struct mm_tile_edge &edge, struct mm_qubit qubit, const struct mm_tile_state &state,
+                      struct mm_tile_adjoint_lane<BANDS> &lane)
+{
+    const struct mm_tile_trail trail = lane.trail = mm_tile_start_trail(tile);
+    const double left0 = mm_tile_before(edge, trail.next.y, 0);
+    const double above0 = mm_tile_before(edge, trail.own.y, -1);
+    MM_UNROLL
+    for (int d = 0; d < mm_tile_rows_ahead<BANDS>(); d++)
+        lane.ahead[d] = mm_tile_weight(state, d);
+    lane.column0 = mm_tile_column(shared, 0);
+    lane.column1 = mm_tile_column(shared, 1);
+    lane.rows = mm_tile_start_rows(shared);
+    lane.march0 = mm_adjoint_start(lane.column0, left0, above0);
+    lane.march1 = mm_adjoint_start(lane.column1, trail.next.x, trail.own.x);
+    mm_adjoint_element(qubit, lane.column0, lane.rows.row0, trail.own.x, left0, trail.next.x, &lane.march0);
+    mm_adjoint_element(qubit, lane.column1, lane.rows.row1, trail.own.y, trail.next.x, trail.next.y, &lane.march1);
+}
+
+/** Row d of both columns: diagonal d-1 of the new adjoint, summed against the state. */
+template <int BANDS>
+__device__ __forceinline__ void
+mm_tile_adjoint_row(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                    const struct mm_tile_edge &edge, struct mm_qubit qubit, const struct mm_tile_state &state,
+                    int d, struct mm_tile_adjoint_lane<BANDS> &lane)
+{
+    constexpr int rows_ahead = mm_tile_rows_ahead<BANDS>();
+    const int place = (d - 1) % rows_ahead;
+    const double half = d == 1 ? 0.5 : 1.0; /* the diagonal: all else counts twice */
+    const double weight0 = half * lane.ahead[place].x, weight1 = half * lane.ahead[place].y;
+    if (d - 1 + rows_ahead < BANDS)
+        lane.ahead[place] = mm_tile_weight(state, d - 1 + rows_ahead);
+    mm_tile_follow(tile, d, lane.trail);
+    const struct mm_tile_trail &trail = lane.trail;
+    const struct mm_tile_neighbours other = mm_tile_find_neighbours<BANDS>(trail, edge, d);
+    mm_tile_advance(shared, d, lane.rows);
+    const struct mm_adjoint_values element0 = mm_adjoint_element(qubit, lane.column0, lane.rows.row0, trail.own.x,
+                                                                 other.before, trail.above.y, &lane.march0);
+    const struct mm_adjoint_values element1 = mm_adjoint_element(qubit, lane.column1, lane.rows.row1, trail.own.y,
+                                                                 trail.next.x, other.after, &lane.march1);
+    mm_tile_set(tile, d - 1, element0.value, element1.value);
+    lane.share.by_q += element0.by_q * weight0;
+    lane.share.by_q += element1.by_q * weight1;
+    lane.share.by_x += element0.by_x * weight0;
+    lane.share.by_x += element1.by_x * weight1;
+}
+
+/** The march from row DONE + 1 on, to where the band ends. Recursive as in propagate_tile.cuh. */
+template <int DONE, int BANDS>
+__device__ __forceinline__ void
+mm_tile_adjoint_rows(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                     const struct mm_tile_edge &edge, struct mm_qubit qubit, int bands,
+                     const struct mm_tile_state &state, struct mm_tile_adjoint_lane<BANDS> &lane)
+{
+    constexpr int row = DONE + MM_TILE_EXIT_STEP;
+    MM_UNROLL
+    for (int d = DONE + 1; d <= row; d++)
+        mm_tile_adjoint_row(tile, shared, edge, qubit, state, d, lane);
+    if constexpr (row < BANDS) {
+        if (bands > row)
+            return mm_tile_adjoint_rows<row>(tile, shared, edge, qubit, bands, state, lane);
+    }
+    mm_tile_end_march<row>(tile, bands);
+}
+
+/** One collision backwards of a lane's two columns, summed against the state. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_adjoint(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                                                const struct mm_tile_edge &edge, struct mm_qubit qubit, int bands,
+                                                const struct mm_tile_state &state, struct mm_derivative_sums &share)
+{
+    struct mm_tile_adjoint_lane<BANDS> lane;
+    lane.share = share;
+    mm_tile_adjoint_start(tile, shared, edge, qubit, state, lane);
+    mm_tile_adjoint_rows<0>(tile, shared, edge, qubit, bands, state, lane);
+    share = lane.share;
+}
+
+/** State `place` of the segment, as far as it enters the derivatives: a diagonal that is given up does not. */
+__device__ __forceinline__ struct mm_tile_state mm_tile_kept_state(const struct mm_chain_batch &batch,
+                                                                   const struct mm_chain_view &view, int place)
+{
+    struct mm_device_window window = view.windows[place];
+    window.bands = min(window.bands, view.windows[place + 1].bands);
+    return {view.segment + (size_t)place * mm_batch_matrix(batch), batch.columns, window};
+}
+
+/** Adds source H in a window of so many levels. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_add_source(struct mm_tile<BANDS> &tile, double source, int levels)
+{
+    const int column = mm_tile_first_column();
+    if (source != 0.0 && column < levels)
+        tile.a[0] += source * column;
+    if (source != 0.0 && column + 1 < levels)
+        tile.b[0] += source * (column + 1);
+}
+
+/** Moves from the window of state place + 1 to that of state `place`: the adjoint is clipped, and fewer levels cut
+ * off the window's sines. A barrier must follow before the next march; contains one where the levels change. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_previous_window(struct mm_tile<BANDS> &tile,
+                                                        const struct mm_tile_shared &shared,
+                                                        const struct mm_chain_view &view, int place)
+{
+    const struct mm_device_window window = view.windows[place], after = view.windows[place + 1];
+    if (window.bands < after.bands || window.levels < after.levels)
+        mm_tile_clip(tile, window);
+    if (window.levels != after.levels) {
+        __syncthreads(); /* everybody has used the old sines */
+        mm_tile_cut_sines(shared, window.levels, BANDS);
+    }
+}
+
+/** mm_cuda_adjoint_sweep for a class in registers; a block of columns / 2 threads a chain. What a march does not
+ * need is read again after it: registers are for the tile. */
+template <int BANDS>
+__global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2)
+    mm_adjoint_sweep_tile(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end)
+{
+    MM_DYNAMIC_SHARED(double, memory);
+    __shared__ struct mm_chain_view view;
+    const struct mm_device_problem &problem = batch.problem;
+    const struct mm_tile_shared shared = mm_tile_divide(memory, batch.columns, BANDS);
+    struct mm_tile<BANDS> tile;
+    struct mm_derivative_sums share = {0.0, 0.0};
+    if (threadIdx.x == 0)
+        view = mm_view_chain(batch, order[blockIdx.x]);
+    __syncthreads();
+    if (view.chain->overflow)
+        return;
+    mm_tile_place_deep(tile, shared);
+    mm_tile_prepare(shared, view.chain->g, problem.levels, view.windows[end - first].levels, BANDS);
+    mm_tile_load(tile, view.adjoint, batch.columns);
+    __syncthreads();
+    int batch_number = 0;
+    for (int place = (int)(end - first) - 1; place >= 0; place--) {
+        const int64_t k = first + place;
+        const int parity = (int)(k & 1);
+        const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
+        const int bands = view.windows[place + 1].bands;
+        const struct mm_tile_state state = mm_tile_kept_state(batch, view, place);
+        batch_number = mm_batch_of_collision(problem, k, batch_number);
+        mm_tile_publish(tile, edge, bands);
+        __syncthreads();
+        mm_tile_adjoint(tile, shared, edge, view.qubits[batch_number], bands, state, share);
+        mm_tile_previous_window(tile, shared, view, place);
+        mm_tile_add_source(tile, view.chain->lambda * mm_tail_turn(problem, view, k), view.windows[place].levels);
+        if (mm_derivatives_due(problem, k, first, batch_number))
+            mm_add_derivatives(view, batch_number, shared.spare + 2 * parity * shared.warps, share);
+    }
+    mm_tile_store(tile, view.adjoint, batch.columns, {batch.columns, BANDS});
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* backend_cuda.cu - the cuda backend: chains shared out to the workers of every device.
+ *
+ * Each device has two workers with a stream each, so that one half of the chains propagates while the eigenvalue
+ * problems of the other half are solved. A worker is driven by a thread of its own.
+ */
+#include "backend_cuda.cuh"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <omp.h>
+
+#include "device_check.cuh"
+#include "host_backend.cuh"
+#include "worker.cuh"
+
+namespace
+{
+
+constexpr int WORKERS_PER_DEVICE = 2;
+constexpr int DEVICES_MAX = 16;
+constexpr size_t ITEMS_MOST = 2048;        /* points that a worker takes at a time: some times what runs at once */
+constexpr size_t POINTS_PER_WORKER = 4096; /* points of a call that keep a worker busy to the end */
+constexpr double MEMORY_SHARE = 0.9;       /* of what is free on a device */
+
+struct cuda_backend {
+    const struct mm_problem *problem;
+    size_t free_batches;
+    struct mm_cuda_libraries libraries;
+    int device_count;
+    int worker_count;
+    struct mm_cuda_worker workers[WORKERS_PER_DEVICE * DEVICES_MAX];
+    size_t item_capacity;
+    struct mm_cuda_item *items;     /* [item_capacity] */
+    struct mm_chain_class *classes; /* [item_capacity]: where each point of the last call ended */
+};
+
+/* ------------------------------------------------------------------------------------ opening, closing */
+
+/** A machine without a driver, or whose driver is older than the runtime built in, has no device for us. */
+const char *reason_of(cudaError_t outcome)
+{
+    switch (outcome) {
+    case cudaSuccess:
+    case cudaErrorNoDevice:
+        return "CUDA built in, no device";
+    case cudaErrorInsufficientDriver:
+        return "CUDA built in, no device: there is no driver, or it is too old for this program";
+    default:
+        return cudaGetErrorString(outcome);
+    }
+}
+
+bool cuda_available(const char **reason)
+{
+    struct mm_cuda_libraries libraries;
+    int count = 0;
+    cudaError_t outcome = cudaGetDeviceCount(&count);
+    if (outcome != cudaSuccess || count == 0) {
+        (void)cudaGetLastError();
+        *reason = reason_of(outcome);
+        return false;
+    }
+    if (!mm_cuda_libraries_find(&libraries, reason))
+        return false;
+    *reason = "a CUDA device answers";
+    return true;
+}
+
+void cuda_close(void *state)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    for (int i = 0; i < cuda->worker_count; i++)
+        mm_cuda_worker_close(&cuda->workers[i]);
+    free(cuda->items);
+    free(cuda->classes);
+    free(cuda);
+}
+
+/** Opens the workers of a device, and divides what is free then. */
+mm_status open_device(struct cuda_backend *cuda, int device, struct mm_error *error)
+{
+    struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
+    size_t free_bytes = 0, total_bytes = 0;
+    for (int i = 0; i < WORKERS_PER_DEVICE; i++) {
+        cuda->worker_count++;
+        mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, &cuda->libraries, error);
+        if (status != MM_OK)
+            return status;
+    }
+    MM_CUDA_CHECK(error, cudaMemGetInfo(&free_bytes, &total_bytes));
+    const size_t share = static_cast<size_t>(MEMORY_SHARE * static_cast<double>(free_bytes)) / WORKERS_PER_DEVICE;
+    for (int i = 0; i < WORKERS_PER_DEVICE; i++)
+        mm_cuda_worker_share(&workers[i], share);
+    return MM_OK;
+}
+
+mm_status open_devices(struct cuda_backend *cuda, struct mm_error *error)
+{
+    const char *reason;
+    MM_CUDA_CHECK(error, cudaGetDeviceCount(&cuda->device_count));
+    if (!mm_cuda_libraries_find(&cuda->libraries, &reason))
+        return mm_fail(error, MM_ERROR_BACKEND, "%s", reason);
+    if (cuda->device_count > DEVICES_MAX)
+        cuda->device_count = DEVICES_MAX;
+    for (int device = 0; device < cuda->device_count; device++) {
+        mm_status status = open_device(cuda, device, error);
+        if (status != MM_OK)
+            return status;
+    }
+    return MM_OK;
+}
+
+mm_status cuda_open(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,
+                    struct mm_error *error)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(calloc(1, sizeof *cuda));
+    if (cuda == nullptr)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for the cuda backend");
+    (void)options; /* threads and instructions are the cpu's */
+    cuda->problem = problem;
+    cuda->free_batches = mm_problem_free_batches(problem);
+    mm_status status = open_devices(cuda, error);
+    if (status != MM_OK) {
+        cuda_close(cuda);
+        return status;
+    }
+    *state = cuda;
+    return MM_OK;
+}
+
+void cuda_device(const void *state, size_t size, char *text)
+{
+    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
+    cudaDeviceProp properties;
+    if (cudaGetDeviceProperties(&properties, cuda->workers[0].device) != cudaSuccess) {
+        (void)cudaGetLastError();
+        snprintf(properties.name, sizeof properties.name, "a CUDA device");
+    }
+    snprintf(text, size, "%s, %d device%s", properties.name, cuda->device_count,
+             cuda->device_count == 1 ? "" : "s");
+}
+
+size_t cuda_preferred_points(const void *state)
+{
+    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
+    size_t points = 0;
+    for (int i = 0; i < cuda->worker_count; i++) {
+        const size_t capacity = mm_cuda_worker_capacity(&cuda->workers[i]);
+        points += capacity < POINTS_PER_WORKER ? capacity : POINTS_PER_WORKER;
+    }
+    return points;
+}
+
+/* ------------------------------------------------------------------------------------------ evaluating */
+
+/** Room for the items of a call; points that were in no earlier call begin in the first class. */
+mm_status reserve_items(struct cuda_backend *cuda, size_t count, struct mm_error *error)
+{
+    if (count <= cuda->item_capacity)
+        return MM_OK;
+    void *items = realloc(cuda->items, count * sizeof *cuda->items);
+    if (items != nullptr)
+        cuda->items = static_cast<struct mm_cuda_item *>(items);
+    void *classes = realloc(cuda->classes, count * sizeof *cuda->classes);
+    if (classes != nullptr)
+        cuda->classes = static_cast<struct mm_chain_class *>(classes);
+    if (items == nullptr || classes == nullptr)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu points", count);
+    for (size_t i = cuda->item_capacity; i < count; i++)
+        cuda->classes[i] = mm_chain_class_first(cuda->problem);
+    cuda->item_capacity = count;
+    return MM_OK;
+}
+
+int compare_items(const void *a, const void *b)
+{
+    const struct mm_cuda_item *left = static_cast<const struct mm_cuda_item *>(a);
+    const struct mm_cuda_item *right = static_cast<const struct mm_cuda_item *>(b);
+    if (mm_chain_class_before(left->size, right->size) || mm_chain_class_before(right->size, left->size))
+        return mm_chain_class_before(left->size, right->size) ? -1 : 1;
+    return (left->point > right->point) - (left->point < right->point);
+}
+
+/** Shares out the sorted items in portions; every worker takes the next one when it is done with its last. What is
+ *  computed for a point does not depend on the portions. */
+mm_status share_out(struct cuda_backend *cuda, const struct mm_cuda_job &job, size_t count, struct mm_error *error)
+{
+    const size_t workers = static_cast<size_t>(cuda->worker_count);
+    const size_t each = (count + workers - 1) / workers;
+    const size_t portion = each < ITEMS_MOST ? each : ITEMS_MOST;
+    mm_status worst = MM_OK;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(cuda->worker_count)
+    for (size_t begin = 0; begin < count; begin += portion) {
+        struct mm_error own = {};
+        mm_status status;
+#pragma omp atomic read
+        status = worst;
+        if (status != MM_OK)
+            continue;
+        const size_t size = count - begin < portion ? count - begin : portion;
+        status =
+            mm_cuda_worker_evaluate(&cuda->workers[omp_get_thread_num()], job, size, cuda->items + begin, &own);
+        if (status == MM_OK)
+            continue;
+#pragma omp critical(mm_cuda_evaluate_failed)
+        {
+#pragma omp atomic write
+            worst = status;
+            if (error != nullptr)
+                *error = own;
+        }
+    }
+    return worst;
+}
+
+mm_status cuda_evaluate(void *state, size_t count, const struct mm_point *points, struct mm_evaluation *evaluations,
+                        struct mm_channel_gradient *gradients, struct mm_error *error)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    if (count == 0)
+        return MM_OK;
+    const struct mm_cuda_job job = {points, evaluations, gradients, cuda->free_batches};
+    mm_status status = reserve_items(cuda, count, error);
+    if (status != MM_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        cuda->items[i] = {i, cuda->classes[i], false, false, false};
+    qsort(cuda->items, count, sizeof *cuda->items, compare_items);
+    status = share_out(cuda, job, count, error);
+    for (size_t i = 0; status == MM_OK && i < count; i++)
+        cuda->classes[cuda->items[i].point] = cuda->items[i].size;
+    return status;
+}
+
+mm_status cuda_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
+                      struct mm_state *result, struct mm_error *error)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    return mm_cuda_worker_evolve(&cuda->workers[0], point, collisions, energies, result, error);
+}
+
+} // namespace
+
+size_t mm_cuda_eigen_failures(const void *state)
+{
+    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
+    size_t failures = 0;
+    for (int i = 0; i < cuda->worker_count; i++)
+        failures += cuda->workers[i].eigen_failures;
+    return failures;
+}
+
+void mm_cuda_check_eigen(void *state, bool check)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    for (int i = 0; i < cuda->worker_count; i++)
+        cuda->workers[i].eigen.check = check;
+}
+
+void mm_cuda_limit_memory(void *state, size_t bytes)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    for (int i = 0; i < cuda->worker_count; i++)
+        mm_cuda_worker_share(&cuda->workers[i], bytes);
+}
+
+void mm_cuda_measure(void *state)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    for (int i = 1; i < cuda->worker_count; i++)
+        mm_cuda_worker_close(&cuda->workers[i]);
+    cuda->worker_count = 1;
+    cuda->workers[0].times = {true, 0.0, {}};
+}
+
+struct mm_cuda_times mm_cuda_measured(const void *state)
+{
+    return static_cast<const struct cuda_backend *>(state)->workers[0].times;
+}
+
+extern "C" const struct mm_backend mm_backend_cuda = {
+    "cuda", cuda_available, cuda_open, cuda_device, cuda_preferred_points, cuda_evaluate, cuda_evolve, cuda_close,
+};

@@ -1,0 +1,26 @@
+/* backend_cuda.cuh - what tests and benchmarks may ask of the cuda backend beyond its table. */
+#ifndef MM_BACKEND_CUDA_CUH
+#define MM_BACKEND_CUDA_CUH
+
+#include <cstddef>
+
+#include "worker.cuh"
+
+/** Chains whose eigenvalues failed on the device, and which the cpu evaluated, since the backend was opened.
+ *  @param state  of an opened backend */
+size_t mm_cuda_eigen_failures(const void *state);
+
+/** Whether the residual and the orthogonality of every solution of the eigenvalue solver are looked at; one that is
+ *  not good enough counts as failed. For debugging: it takes longer than everything else. */
+void mm_cuda_check_eigen(void *state, bool check);
+
+/** Bytes of device memory that each worker may use from now on. */
+void mm_cuda_limit_memory(void *state, size_t bytes);
+
+/** Leaves the whole work to a single worker and measures what it spends its time on, from 0. */
+void mm_cuda_measure(void *state);
+
+/** What has been measured since. */
+struct mm_cuda_times mm_cuda_measured(const void *state);
+
+#endif

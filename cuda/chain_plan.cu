@@ -1,0 +1,156 @@
+/* chain_plan.cu - the size classes of chains, and how many chains of a class go into some device memory. */
+#include "chain_plan.cuh"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstring>
+
+#include "device_memory.cuh"
+
+namespace
+{
+
+constexpr int FIRST_COLUMNS = 128; /* live levels of most chains never pass that */
+
+int64_t first_free_collision(const struct mm_problem *problem)
+{
+    int64_t first = 0;
+    for (size_t b = 0; problem->batches[b].fixed; b++)
+        first += problem->batches[b].qubits;
+    return first;
+}
+
+/** Chains of a plan that fit, with the segments it has. */
+size_t rows_that_fit(struct mm_chain_plan plan, const struct mm_problem *problem, size_t limit)
+{
+    size_t wanted[MM_ARRAY_COUNT], bytes = 0;
+    plan.rows = 1;
+    mm_chain_plan_arrays(&plan, problem, wanted);
+    for (size_t array : wanted)
+        bytes += array;
+    return limit / bytes;
+}
+
+/** Collision before which the segments start to be counted. */
+int64_t segment_origin(const struct mm_chain_plan &plan)
+{
+    return plan.first / MM_DERIVATIVE_INTERVAL * MM_DERIVATIVE_INTERVAL;
+}
+
+/** Cuts the states that the gradient needs into about as many segments as each has states: that takes least memory.
+ */
+void cut_segments(struct mm_chain_plan *plan)
+{
+    const int64_t states = plan->collisions - segment_origin(*plan);
+    const int64_t root = static_cast<int64_t>(std::sqrt(static_cast<double>(states)));
+    const int64_t length = (root / MM_DERIVATIVE_INTERVAL + 1) * MM_DERIVATIVE_INTERVAL;
+    if (length >= plan->segment_length)
+        return;
+    plan->segment_length = length;
+    plan->segments = (states + length - 1) / length;
+}
+
+} // namespace
+
+/* --------------------------------------------------------------------------------------------- classes */
+
+struct mm_chain_class mm_chain_class_first(const struct mm_problem *problem)
+{
+    const bool small = problem->levels != MM_LEVELS_AUTO && problem->levels < FIRST_COLUMNS;
+    const int columns = small ? mm_class_columns(problem->levels) : FIRST_COLUMNS;
+    return {mm_class_bands(1, columns), columns};
+}
+
+struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_device_window window)
+{
+    struct mm_chain_class next = size;
+    if (window.levels > size.columns)
+        next.columns = mm_class_columns(window.levels + window.levels / 4); /* it will go on growing */
+    if (window.bands > size.bands)
+        next.bands = mm_class_bands(window.bands, next.columns);
+    return next;
+}
+
+struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_device_window most)
+{
+    const int levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
+    struct mm_chain_class size = mm_chain_class_first(problem);
+    while (most.levels > size.columns)
+        size = mm_chain_class_next(size, {std::min(size.columns + MM_WINDOW_STEP, levels), 0});
+    if (most.bands > size.bands)
+        size.bands = mm_class_bands(most.bands, size.columns);
+    return size;
+}
+
+bool mm_chain_class_same(struct mm_chain_class a, struct mm_chain_class b)
+{
+    return a.bands == b.bands && a.columns == b.columns;
+}
+
+bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b)
+{
+    return a.columns != b.columns ? a.columns < b.columns : a.bands < b.bands;
+}
+
+/* --------------------------------------------------------------------------------- segments and memory */
+
+int64_t mm_chain_plan_segment(const struct mm_chain_plan *plan, int64_t segment)
+{
+    if (segment == plan->segments)
+        return plan->collisions;
+    return segment == 0 ? plan->first : segment_origin(*plan) + segment * plan->segment_length;
+}
+
+void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_problem *problem, size_t *wanted)
+{
+    const size_t rows = static_cast<size_t>(plan->rows);
+    struct mm_chain_batch shape = {};
+    shape.bands = plan->size.bands;
+    shape.columns = plan->size.columns;
+    const size_t matrix = mm_batch_matrix(shape) * sizeof(double);
+    memset(wanted, 0, MM_ARRAY_COUNT * sizeof *wanted);
+    wanted[MM_ARRAY_INPUT] =
+        rows * (sizeof(struct mm_device_chain) + problem->batch_count * sizeof(struct mm_qubit));
+    wanted[MM_ARRAY_STATES] = rows * matrix;
+    wanted[MM_ARRAY_TAIL_SIGNS] = rows * static_cast<size_t>(problem->tail);
+    wanted[MM_ARRAY_ORDER] = rows * sizeof(int);
+    wanted[MM_ARRAY_KEYS] = rows * sizeof(int);
+    wanted[MM_ARRAY_SCRATCH] = rows * mm_batch_scratch(shape) * sizeof(double);
+    if (!plan->gradient)
+        return;
+    const size_t kept = static_cast<size_t>(plan->segment_length);
+    wanted[MM_ARRAY_ADJOINTS] = rows * matrix;
+    wanted[MM_ARRAY_DERIVATIVES] = rows * problem->batch_count * 2 * sizeof(double);
+    wanted[MM_ARRAY_BY_ERGOTROPY] = rows * sizeof(double);
+    wanted[MM_ARRAY_SEGMENTS] = rows * kept * matrix;
+    wanted[MM_ARRAY_WINDOWS] = rows * (kept + 1) * sizeof(struct mm_device_window);
+    /* the last segment's states are kept in the first run already */
+    const size_t checkpoints = static_cast<size_t>(plan->segments - 1);
+    wanted[MM_ARRAY_CHECKPOINT_STATES] = checkpoints * rows * matrix;
+    wanted[MM_ARRAY_CHECKPOINT_CHAINS] = checkpoints * rows * sizeof(struct mm_device_chain);
+}
+
+mm_status mm_chain_plan_make(struct mm_chain_plan *plan, const struct mm_problem *problem,
+                             struct mm_chain_class size, bool gradient, size_t wanted, size_t resident,
+                             size_t limit, struct mm_error *error)
+{
+    *plan = {size, 0, gradient, 0, mm_problem_collisions(problem), 0, 1};
+    if (gradient) {
+        plan->first = first_free_collision(problem);
+        plan->segment_length = plan->collisions - plan->first;
+    }
+    size_t rows = rows_that_fit(*plan, problem, limit);
+    if (gradient && rows < wanted && rows < resident) {
+        cut_segments(plan);
+        rows = rows_that_fit(*plan, problem, limit);
+    }
+    if (rows == 0)
+        return mm_fail(error, MM_ERROR_DEVICE,
+                       "a chain of %d diagonals, %d levels and %lld collisions does not fit into the %zu bytes of "
+                       "device memory that may be used",
+                       size.bands, size.columns, static_cast<long long>(plan->collisions), limit);
+    rows = rows < wanted ? rows : wanted;
+    plan->rows = rows < INT_MAX ? static_cast<int>(rows) : INT_MAX;
+    return MM_OK;
+}

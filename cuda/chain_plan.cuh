@@ -1,0 +1,58 @@
+/* chain_plan.cuh - the size classes of chains, and how many chains of a class go into some device memory. */
+#ifndef MM_CHAIN_PLAN_CUH
+#define MM_CHAIN_PLAN_CUH
+
+#include "chain_batch.cuh"
+#include "micromaser.h"
+
+/** Shape of a chain's matrices on the device (chain_batch.cuh). The device may round differently in different
+ * classes: to give the same bits always, a chain's results are those of its own class, the smallest one that it
+ * fits into. */
+struct mm_chain_class {
+    int bands;
+    int columns;
+};
+
+/** The class in which a chain starts that nothing is known of: the smallest one. */
+struct mm_chain_class mm_chain_class_first(const struct mm_problem *problem);
+
+/** The class in which a chain is run again that stopped before a window that did not fit. */
+struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_device_window window);
+
+/** A chain's own class.
+ *  @param most  the most levels and the most diagonals that it ever had */
+struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_device_window most);
+
+/** Whether two classes are the same, and whether the first comes before the second. */
+bool mm_chain_class_same(struct mm_chain_class a, struct mm_chain_class b);
+bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b);
+
+/** How a set of chains of one class is run.
+ *
+ *  A gradient needs the states first .. collisions-1 in reverse. If they do not fit, the run leaves checkpoints,
+ * one at the start of each segment, and the segments are recomputed one by one: one more forward run for much less
+ *  memory. Segments end at multiples of MM_DERIVATIVE_INTERVAL, so that the cuts do not show in the derivatives. */
+struct mm_chain_plan {
+    struct mm_chain_class size;
+    int rows; /* chains */
+    bool gradient;
+    int64_t first;          /* the first collision whose state the gradient needs */
+    int64_t collisions;     /* of the schedule */
+    int64_t segment_length; /* most states kept at a time, 0 without gradient */
+    int64_t segments;       /* 1: all states are kept */
+};
+
+/** First collision of a segment; that of the segment after the last one is the end of the schedule. */
+int64_t mm_chain_plan_segment(const struct mm_chain_plan *plan, int64_t segment);
+
+/** Plans for at most `wanted` chains in at most `limit` bytes.
+ *  @param resident  chains that keep the device busy: to hold so many, states are recomputed
+ *  Errors: MM_ERROR_DEVICE if not even one chain fits. */
+mm_status mm_chain_plan_make(struct mm_chain_plan *plan, const struct mm_problem *problem,
+                             struct mm_chain_class size, bool gradient, size_t wanted, size_t resident,
+                             size_t limit, struct mm_error *error);
+
+/** Bytes of every array of a plan: wanted[MM_ARRAY_COUNT] (device_memory.cuh). */
+void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_problem *problem, size_t *wanted);
+
+#endif

@@ -1,0 +1,335 @@
+/* propagate_tile.cuh - the forward run in registers: one block a chain, one barrier a collision.
+ *
+ * The sums that decide about the window (window.cuh) are taken while the state is formed, added up over a warp,
+ * left in shared memory beside the warp's edges, and reach all threads with the same barrier. All threads then
+ * decide alike; thread 0 keeps the account.
+ */
+#ifndef MM_PROPAGATE_TILE_CUH
+#define MM_PROPAGATE_TILE_CUH
+
+#include "band_tile.cuh"
+#include "window.cuh"
+
+/** A lane's part of the sums over the two outermost diagonals. */
+struct mm_tile_rim {
+    double outer;
+    double inner;
+};
+
+/** |S_L| of the first level above the window: the share of the top row that may leave it. */
+__device__ __forceinline__ double mm_tile_reach(const struct mm_tile_shared &shared, struct mm_device_window window)
+{
+    return fabs(shared.tables[MM_TILE_SINES + mm_tile_place(window.levels)]);
+}
+
+/** A lane's part of the sum over one diagonal. */
+template <int BANDS>
+__device__ __forceinline__ double mm_tile_diagonal(const struct mm_tile<BANDS> &tile, int diagonal)
+{
+    double sum = 0.0;
+    MM_UNROLL
+    for (int d = 0; d < BANDS; d++)
+        if (d == diagonal) {
+            const double2 pair = mm_tile_get(tile, d);
+            sum = fabs(pair.x) + fabs(pair.y);
+        }
+    return sum;
+}
+
+/** The rim of a band of which a march has just ended after row ROW: few diagonals come into question. */
+template <int ROW, int BANDS>
+__device__ __forceinline__ struct mm_tile_rim mm_tile_find_rim(const struct mm_tile<BANDS> &tile, int bands)
+{
+    constexpr int least = ROW > MM_TILE_EXIT_STEP ? ROW - MM_TILE_EXIT_STEP - 1 : 0;
+    struct mm_tile_rim rim = {0.0, 0.0};
+    MM_UNROLL
+    for (int d = least; d < ROW; d++) {
+        const double2 pair = mm_tile_get(tile, d);
+        const double sum = fabs(pair.x) + fabs(pair.y);
+        if (d == bands - 1)
+            rim.outer = sum;
+        if (d == bands - 2)
+            rim.inner = sum;
+    }
+    return rim;
+}
+
+/** A lane's part of the sums over the window's top row and the row below it. The window ends with an even level,
+ *  for else it would be the whole space: with t = L-1-m0, which is odd then, they cross the lane's columns at
+ *  a[t], b[t-1] and at a[t-1], b[t-2]. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_top_rows(const struct mm_tile<BANDS> &tile, int levels, double &top,
+                                                 double &below_top)
+{
+    const int t = levels - 1 - mm_tile_first_column();
+    double top0 = 0.0, top1 = 0.0, below0 = 0.0, below1 = 0.0;
+    MM_UNROLL
+    for (int d = 0; d <= BANDS; d += 2)
+        if (t == d + 1) {
+            const double2 pair = mm_tile_get(tile, d);
+            top0 = mm_tile_get(tile, d + 1).x;
+            top1 = pair.y;
+            below0 = pair.x;
+            below1 = d > 0 ? mm_tile_get(tile, d > 0 ? d - 1 : 0).y : 0.0;
+        }
+    top = fabs(top0) + fabs(top1);
+    below_top = fabs(below0) + fabs(below1);
+}
+
+/** Leaves a warp's sums; a barrier must follow. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_publish_sums(const struct mm_tile<BANDS> &tile, struct mm_tile_rim rim,
+                                                     const struct mm_tile_shared &shared, int parity, int levels,
+                                                     struct mm_sums_wanted wanted)
+{
+    double *place = shared.sums + (parity * shared.warps + mm_warp()) * MM_TILE_SUMS;
+    mm_warp_publish_pair(place, rim.outer, rim.inner);
+    if (wanted.top) {
+        double top, below_top;
+        mm_tile_top_rows(tile, levels, top, below_top);
+        mm_warp_publish_pair(place + 2, top, below_top);
+    }
+    if (wanted.energy) {
+        const int column = mm_tile_first_column();
+        mm_warp_publish_pair(place + 4, column * tile.a[0] + (column + 1) * tile.b[0], 0.0);
+    }
+}
+
+__device__ __forceinline__ struct mm_state_sums mm_tile_gather_sums(const struct mm_tile_shared &shared, int parity,
+                                                                    struct mm_sums_wanted wanted)
+{
+    const double *place = shared.sums + parity * shared.warps * MM_TILE_SUMS;
+    struct mm_state_sums sums = {0.0, 0.0, 0.0, 0.0, 0.0};
+    sums.outer = mm_ordered_sum(place, MM_TILE_SUMS, shared.warps);
+    sums.inner = mm_ordered_sum(place + 1, MM_TILE_SUMS, shared.warps);
+    if (wanted.top) {
+        sums.top = mm_ordered_sum(place + 2, MM_TILE_SUMS, shared.warps);
+        sums.below_top = mm_ordered_sum(place + 3, MM_TILE_SUMS, shared.warps);
+    }
+    if (wanted.energy)
+        sums.energy = mm_ordered_sum(place + 4, MM_TILE_SUMS, shared.warps);
+    return sums;
+}
+
+/** Sum over one diagonal of the state, for all threads; contains a barrier. Calls in turn use two places, told
+ *  apart by the parity of the diagonal, which falls by one from call to call. */
+template <int BANDS>
+__device__ __forceinline__ double mm_tile_diagonal_sum(const struct mm_tile<BANDS> &tile,
+                                                       const struct mm_tile_shared &shared, int diagonal)
+{
+    double *place = shared.spare + (diagonal & 1) * 2 * shared.warps;
+    mm_warp_publish_pair(place + 2 * mm_warp(), mm_tile_diagonal(tile, diagonal), 0.0);
+    __syncthreads();
+    return mm_ordered_sum(place, 2, shared.warps);
+}
+
+/** Where the marches down a lane's two columns stand. */
+struct mm_tile_forward_lane {
+    struct mm_forward_factors column0, column1;
+    struct mm_tile_rows rows;
+    struct mm_tile_trail trail;
+    struct mm_forward_march march0, march1;
+};
+
+/** Enters both columns with their first rows. */
+template <int BANDS>
+__device__ __forceinline__ void
+mm_tile_forward_start(const struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                      const struct mm_tile_edge &edge, struct mm_qubit qubit, struct mm_tile_forward_lane &lane)
+{
+    const struct mm_tile_trail trail = lane.trail = mm_tile_start_trail(tile);
+    const double left0 = mm_tile_before(edge, trail.next.y, 0);
+    const double above0 = mm_tile_before(edge, trail.own.y, -1);
+    lane.column0 = mm_forward_column(qubit, mm_tile_column(shared, 0));
+    lane.column1 = mm_forward_column(qubit, mm_tile_column(shared, 1));
+    lane.rows = mm_tile_start_rows(shared);
+    lane.march0 = mm_forward_start(&lane.column0, left0, above0);
+    lane.march1 = mm_forward_start(&lane.column1, trail.next.x, trail.own.x);
+    mm_forward_element(&lane.column0, lane.rows.row0, trail.own.x, left0, trail.next.x, &lane.march0);
+    mm_forward_element(&lane.column1, lane.rows.row1, trail.own.y, trail.next.x, trail.next.y, &lane.march1);
+}
+
+/** Row d of both columns: diagonal d-1 of the new state. */
+template <int BANDS>
+__device__ __forceinline__ void
+mm_tile_forward_row(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                    const struct mm_tile_edge &edge, int d, struct mm_tile_forward_lane &lane)
+{
+    mm_tile_follow(tile, d, lane.trail);
+    const struct mm_tile_trail &trail = lane.trail;
+    const struct mm_tile_neighbours other = mm_tile_find_neighbours<BANDS>(trail, edge, d);
+    mm_tile_advance(shared, d, lane.rows);
+    const double a =
+        mm_forward_element(&lane.column0, lane.rows.row0, trail.own.x, other.before, trail.above.y, &lane.march0);
+    const double b =
+        mm_forward_element(&lane.column1, lane.rows.row1, trail.own.y, trail.next.x, other.after, &lane.march1);
+    mm_tile_set(tile, d - 1, a, b);
+}
+
+/** The march from row DONE + 1 on, to where the band ends; returns the rim of the new state. Recursive, because
+ * each exit must know its row when the program is compiled. */
+template <int DONE, int BANDS>
+__device__ __forceinline__ struct mm_tile_rim
+mm_tile_forward_rows(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                     const struct mm_tile_edge &edge, int bands, struct mm_tile_forward_lane &lane)
+{
+    constexpr int row = DONE + MM_TILE_EXIT_STEP;
+    MM_UNROLL
+    for (int d = DONE + 1; d <= row; d++)
+        mm_tile_forward_row(tile, shared, edge, d, lane);
+    if constexpr (row < BANDS) {
+        if (bands > row)
+            return mm_tile_forward_rows<row>(tile, shared, edge, bands, lane);
+    }
+    mm_tile_end_march<row>(tile, bands);
+    return mm_tile_find_rim<row>(tile, bands);
+}
+
+/** One collision of a lane's two columns; returns the rim of the new state. */
+template <int BANDS>
+__device__ __forceinline__ struct mm_tile_rim
+mm_tile_forward(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared, const struct mm_tile_edge &edge,
+                struct mm_qubit qubit, int bands)
+{
+    struct mm_tile_forward_lane lane;
+    mm_tile_forward_start(tile, shared, edge, qubit, lane);
+    return mm_tile_forward_rows<0>(tile, shared, edge, bands, lane);
+}
+
+/** Moves to the window of the next state: what a narrower band gives up is cleared, here and in the edges; more
+ *  levels open the window's sines. Contains a barrier where the window changes so. */
+template <int BANDS>
+__device__ __forceinline__ void
+mm_tile_change_window(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
+                      const struct mm_tile_edge &edge, struct mm_device_window from, struct mm_device_window to)
+{
+    if (to.bands < from.bands) {
+        mm_tile_clip(tile, {from.levels, to.bands});
+        mm_tile_publish(tile, edge, from.bands);
+    }
+    if (to.levels != from.levels)
+        mm_tile_cut_sines(shared, to.levels, BANDS);
+    if (to.bands < from.bands || to.levels != from.levels)
+        __syncthreads();
+}
+
+/** The lane that holds the population of level N-1 keeps the largest. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_watch_top_level(const struct mm_tile<BANDS> &tile, int levels,
+                                                        double *largest)
+{
+    const int place = levels - 1 - mm_tile_first_column();
+    if (place == 0)
+        *largest = fmax(*largest, tile.a[0]);
+    if (place == 1)
+        *largest = fmax(*largest, tile.b[0]);
+}
+
+/** Blocks of the largest size that a multiprocessor must hold. 8 diagonals get by with 128 registers a lane, which
+ *  leaves room for twice as many warps to cover the latencies of one another; 16 would spill. */
+template <int BANDS> __host__ __device__ constexpr int mm_tile_blocks(void)
+{
+    return BANDS <= 8 ? 2 : 1;
+}
+
+/** What a block knows of its chain, in shared memory: registers are for the tile. Thread 0 writes it, but for the
+ *  population of the top level. */
+struct mm_tile_account {
+    struct mm_chain_view view;
+    struct mm_device_chain chain;
+};
+
+/** Sets up the account, the tables and the tile; contains barriers. @return whether there is anything to do */
+template <int BANDS>
+__device__ __forceinline__ bool mm_tile_enter(const struct mm_chain_batch &batch, int row,
+                                              const struct mm_tile_shared &shared, struct mm_tile_account &account,
+                                              struct mm_tile<BANDS> &tile)
+{
+    const int levels = batch.problem.levels;
+    if (threadIdx.x == 0) {
+        account.view = mm_view_chain(batch, row);
+        account.chain = *account.view.chain;
+    }
+    __syncthreads();
+    if (account.chain.overflow)
+        return false;
+    mm_tile_place_deep(tile, shared);
+    mm_tile_prepare(shared, account.chain.g, levels, account.chain.window.levels, BANDS);
+    mm_tile_load(tile, account.view.state, batch.columns);
+    __syncthreads();
+    return true;
+}
+
+/** Puts the state before collision k aside. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_keep(const struct mm_tile<BANDS> &tile, const struct mm_chain_batch &batch,
+                                             const struct mm_chain_view &view, int64_t place,
+                                             struct mm_device_window window)
+{
+    mm_tile_store(tile, view.segment + (size_t)place * mm_batch_matrix(batch), batch.columns, window);
+    if (threadIdx.x == 0)
+        view.windows[place] = window;
+}
+
+/** Stores the final state and closes the account; contains a barrier. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_leave(const struct mm_tile<BANDS> &tile, const struct mm_chain_batch &batch,
+                                              const struct mm_tile_shared &shared, struct mm_tile_account &account,
+                                              int64_t first, int64_t end)
+{
+    const int parity = (int)(end & 1);
+    const struct mm_sums_wanted energy = {false, true};
+    mm_tile_publish_sums(tile, {0.0, 0.0}, shared, parity, 0, energy);
+    mm_tile_store(tile, account.view.state, batch.columns, {batch.columns, BANDS});
+    __syncthreads();
+    if (threadIdx.x == 0)
+        mm_enter_end(batch.problem, account.view, account.chain, first, end,
+                     mm_tile_gather_sums(shared, parity, energy).energy);
+}
+
+/** mm_cuda_propagate for a class in registers; a block of columns / 2 threads a chain. */
+template <int BANDS>
+__global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>())
+    mm_propagate_tile(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end, bool keep)
+{
+    MM_DYNAMIC_SHARED(double, memory);
+    __shared__ struct mm_tile_account account;
+    const struct mm_device_problem &problem = batch.problem;
+    const struct mm_tile_shared shared = mm_tile_divide(memory, batch.columns, BANDS);
+    struct mm_tile<BANDS> tile;
+    if (!mm_tile_enter(batch, order[blockIdx.x], shared, account, tile))
+        return;
+    struct mm_device_window window = account.view.chain->window;
+    struct mm_tile_rim rim = {mm_tile_diagonal(tile, window.bands - 1), mm_tile_diagonal(tile, window.bands - 2)};
+    int batch_number = 0;
+    for (int64_t k = first; k < end; k++) {
+        const int parity = (int)(k & 1);
+        const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
+        const struct mm_sums_wanted wanted = mm_wanted_sums(problem, window, k, account.view.energies != nullptr);
+        batch_number = mm_batch_of_collision(problem, k, batch_number);
+        const struct mm_qubit qubit = account.view.qubits[batch_number];
+        if (keep)
+            mm_tile_keep(tile, batch, account.view, k - first, window);
+        mm_tile_publish_sums(tile, rim, shared, parity, window.levels, wanted);
+        mm_tile_publish(tile, edge, window.bands);
+        __syncthreads();
+        const struct mm_state_sums sums = mm_tile_gather_sums(shared, parity, wanted);
+        const struct mm_window_choice choice =
+            mm_choose_window(problem, k, window, mm_tile_reach(shared, window), qubit, sums,
+                             [&](int diagonal) { return mm_tile_diagonal_sum(tile, shared, diagonal); });
+        const bool overflow = choice.window.bands > BANDS || choice.window.levels > batch.columns;
+        if (threadIdx.x == 0)
+            mm_enter_collision(problem, account.view, account.chain, first, k, wanted, sums, choice, overflow);
+        if (overflow)
+            return;
+        mm_tile_change_window(tile, shared, edge, window, choice.window);
+        window = choice.window;
+        rim = mm_tile_forward(tile, shared, edge, qubit, window.bands);
+        mm_tile_watch_top_level(tile, problem.levels, &account.chain.truncation_population);
+    }
+    mm_tile_leave(tile, batch, shared, account, first, end);
+    if (keep && threadIdx.x == 0)
+        account.view.windows[end - first] = window;
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* test_cuda_failures.cpp - the cuda backend on devices as they may be: several, none, slow or broken ones, in any
+ * order of threads. Needs the emulated device. */
+#include "cuda_backend_tasks.h"
+
+#include "emulation.h"
+
+namespace
+{
+
+void test_schedules_of_threads_and_blocks_do_not_show(void **)
+{
+    task given;
+    set_common_task(&given);
+    outcome ascending = evaluate_on("cuda", given, true);
+    for (std::uint64_t seed : {1, 5, 9}) {
+        emulation_set_schedule(seed);
+        assert_same_bits(evaluate_on("cuda", given, true), ascending);
+    }
+}
+
+void test_several_devices_give_the_same_bits(void **)
+{
+    task given;
+    set_common_task(&given);
+    outcome one = evaluate_on("cuda", given, true);
+    emulation_set_device_count(3);
+    mm_solver *solver = open_solver(&given.problem, "cuda");
+    assert_non_null(strstr(mm_solver_device(solver), "3 devices"));
+    assert_same_bits(evaluate_with(solver, given, true), one);
+    mm_solver_close(solver);
+}
+
+/* -------------------------------------------------------------------------------------------- failures */
+
+void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
+{
+    task given;
+    set_problem(&given, 20, {8, 6}, 4);
+    std::mt19937_64 random(31);
+    add_random_points(&given, 4, &random);
+    outcome expected = evaluate_on("cpu", given, true), found = expected;
+    void *state = open_backend(&given.problem);
+    memset(found.evaluations.data(), 0, found.evaluations.size() * sizeof(mm_evaluation));
+    memset(found.gradients.data(), 0, found.gradients.size() * sizeof(mm_channel_gradient));
+    emulation_fail_eigensolve(0);
+    assert_int_equal(mm_backend_cuda.evaluate(state, given.points.size(), given.points.data(),
+                                              found.evaluations.data(), found.gradients.data(), nullptr),
+                     MM_OK);
+    assert_int_equal(mm_cuda_eigen_failures(state), 1);
+    assert_close(found, expected, true);
+    mm_backend_cuda.close(state);
+}
+
+/** Solves, and then spoils one element of the first matrix's first vector. */
+cusolverStatus_t spoil_solution(cusolverDnHandle_t handle, cusolverDnParams_t params, cusolverEigMode_t mode,
+                                cublasFillMode_t triangle, std::int64_t n, cudaDataType matrix_type, void *matrices,
+                                std::int64_t leading, cudaDataType value_type, void *values,
+                                cudaDataType compute_type, void *device_buffer, std::size_t device_bytes,
+                                void *host_buffer, std::size_t host_bytes, int *info, std::int64_t batch_count)
+{
+    const double wrong = 1e-9;
+    cusolverStatus_t status = cusolverDnXsyevBatched(handle, params, mode, triangle, n, matrix_type, matrices,
+                                                     leading, value_type, values, compute_type, device_buffer,
+                                                     device_bytes, host_buffer, host_bytes, info, batch_count);
+    assert_int_equal(cudaMemcpy(matrices, &wrong, sizeof wrong, cudaMemcpyHostToDevice), cudaSuccess);
+    return status;
+}
+
+/** A solver that errs without a word is found out by the check, and only by it. */
+void test_wrong_solutions_do_not_pass_the_check(void **)
+{
+    task given;
+    set_problem(&given, 20, {8, 6}, 4);
+    std::mt19937_64 random(32);
+    add_random_points(&given, 1, &random);
+    outcome expected = evaluate_on("cpu", given, true), found = expected;
+    const char *reason;
+    mm_cuda_libraries libraries;
+    assert_true(mm_cuda_libraries_find(&libraries, &reason));
+    libraries.cusolverDnXsyevBatched = spoil_solution;
+    for (bool check : {false, true}) {
+        mm_cuda_worker worker = {};
+        const mm_cuda_job job = {given.points.data(), found.evaluations.data(), found.gradients.data(), 2};
+        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false};
+        assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &libraries, nullptr), MM_OK);
+        mm_cuda_worker_share(&worker, 64 << 20);
+        worker.eigen.check = check;
+        assert_int_equal(mm_cuda_worker_evaluate(&worker, job, 1, &item, nullptr), MM_OK);
+        assert_int_equal(worker.eigen_failures, check ? 1 : 0);
+        mm_cuda_worker_close(&worker);
+    }
+    assert_close(found, expected, true);
+}
+
+/** One call after the other fails, from opening to closing. Nothing is left behind, and every failure is told. */
+void test_every_failing_call_is_reported(void **)
+{
+    task given;
+    set_problem(&given, 6, {3}, 2);
+    add_point(&given, 0.9, 1.0, {0.5, 0.2});
+    const mm_solver_options options = {"cuda", 1, nullptr};
+    bool failed = true;
+    for (long call = 1; failed; call++) {
+        mm_error error = {};
+        mm_solver *solver = nullptr;
+        mm_evaluation evaluation;
+        mm_channel_gradient gradient;
+        emulation_reset();
+        emulation_fail_after(call, cudaErrorMemoryAllocation);
+        mm_status status = mm_solver_open(&solver, &given.problem, &options, &error);
+        if (status == MM_OK)
+            status = mm_solver_evaluate(solver, 1, given.points.data(), &evaluation, &gradient, &error);
+        failed = status != MM_OK;
+        if (failed && status != MM_ERROR_DEVICE && status != MM_ERROR_BACKEND)
+            fail_msg("call %ld: status %d, %s", call, static_cast<int>(status), error.message);
+        assert_int_equal(error.status, status);
+        mm_solver_close(failed && solver == nullptr ? nullptr : solver);
+        assert_int_equal(emulation_live_allocations(), 0);
+        assert_int_equal(emulation_live_handles(), 0);
+        assert_true(call < 1000);
+    }
+}
+
+void test_a_lost_device_is_a_device_error(void **)
+{
+    task given;
+    set_common_task(&given);
+    mm_error error = {};
+    outcome found;
+    found.evaluations.resize(given.points.size());
+    mm_solver *solver = open_solver(&given.problem, "cuda");
+    emulation_fail_after(12, cudaErrorLaunchFailure);
+    for (int attempt = 0; attempt < 2; attempt++)
+        assert_int_equal(mm_solver_evaluate(solver, given.points.size(), given.points.data(),
+                                            found.evaluations.data(), nullptr, &error),
+                         MM_ERROR_DEVICE);
+    assert_non_null(strstr(error.message, "cudaErrorLaunchFailure"));
+    mm_solver_close(solver);
+}
+
+struct description {
+    bool seen;
+    bool available;
+    std::string text;
+};
+
+void take_line(void *context, const char *name, bool available, const char *text)
+{
+    if (strcmp(name, "cuda") == 0)
+        *static_cast<description *>(context) = {true, available, text};
+}
+
+void test_without_a_device_auto_takes_the_cpu(void **)
+{
+    task given;
+    mm_error error = {};
+    mm_solver *solver = nullptr;
+    description cuda = {};
+    set_problem(&given, 6, {3}, 2);
+    emulation_set_device_count(0);
+    mm_solver_options options = {"cuda", 1, nullptr};
+    assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_ERROR_BACKEND);
+    assert_non_null(strstr(error.message, "CUDA built in, no device"));
+    options.backend = "auto";
+    assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
+    assert_string_equal(mm_solver_backend(solver), "cpu");
+    mm_solver_close(solver);
+    mm_backend_describe(take_line, &cuda);
+    assert_true(cuda.seen && !cuda.available);
+    emulation_set_device_count(1);
+    mm_backend_describe(take_line, &cuda);
+    assert_true(cuda.available);
+    assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
+    assert_string_equal(mm_solver_backend(solver), "cuda");
+    assert_string_equal(mm_solver_device(solver), "emulated device, 1 device");
+    mm_solver_close(solver);
+}
+
+int start_fresh(void **)
+{
+    emulation_reset();
+    return 0;
+}
+
+int nothing_left(void **)
+{
+    const bool clean = emulation_live_allocations() == 0 && emulation_live_handles() == 0;
+    if (!clean)
+        print_error("%zu allocations and %zu handles are left\n", emulation_live_allocations(),
+                    emulation_live_handles());
+    return clean ? 0 : -1;
+}
+
+} // namespace
+
+#define DEVICE_TEST(function) cmocka_unit_test_setup_teardown(function, start_fresh, nothing_left)
+
+int main()
+{
+    const CMUnitTest tests[] = {
+        DEVICE_TEST(test_schedules_of_threads_and_blocks_do_not_show),
+        DEVICE_TEST(test_several_devices_give_the_same_bits),
+        DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
+        DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
+        DEVICE_TEST(test_every_failing_call_is_reported),
+        DEVICE_TEST(test_a_lost_device_is_a_device_error),
+        DEVICE_TEST(test_without_a_device_auto_takes_the_cpu),
+    };
+    return cmocka_run_group_tests_name("cuda failures", tests, nullptr, nullptr);
+}
