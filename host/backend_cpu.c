@@ -7,7 +7,6 @@
 #include <omp.h>
 
 #include "backend.h"
-#include "band_layout.h"
 #include "cpu_run.h"
 
 enum { POINTS_PER_THREAD = 16 }; /* chains differ in cost: enough of them to keep every thread busy to the end */
@@ -113,45 +112,11 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
     return worst;
 }
 
-/** The run's state as a full matrix, [levels][levels]. */
-static mm_status expand_state(const struct mm_cpu_run *run, int levels, struct mm_state *result,
-                              struct mm_error *error)
-{
-    result->levels = levels;
-    result->band_error = run->band_error;
-    result->truncation_population = run->truncation_population;
-    result->density = calloc((size_t)levels * (size_t)levels, sizeof(double));
-    if (result->density == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels", levels);
-    for (int d = 0; d < run->window.bands; d++)
-        for (int m = 0; m < run->window.levels - d; m++) {
-            double element = run->state[mm_band_index(run->stride, d, m)];
-            result->density[(size_t)(m + d) * (size_t)levels + (size_t)m] = element;
-            result->density[(size_t)m * (size_t)levels + (size_t)(m + d)] = element;
-        }
-    return MM_OK;
-}
-
 static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
                             struct mm_state *result, struct mm_error *error)
 {
     struct cpu_backend *cpu = state;
-    struct mm_cpu_run *run = &cpu->runs[0];
-    mm_status status = mm_cpu_run_start(run, point, false, error);
-    if (status == MM_OK && energies != NULL)
-        energies[0] = mm_cpu_run_energy(run);
-    for (int64_t k = 0; k < collisions && status == MM_OK; k++) {
-        status = mm_cpu_run_prepare(run, run->state, error);
-        if (status != MM_OK)
-            break;
-        mm_cpu_run_collide(run, run->state, run->state);
-        if (energies != NULL)
-            energies[k + 1] = mm_cpu_run_energy(run);
-    }
-    if (status != MM_OK)
-        return status;
-    int levels = run->problem->levels == MM_LEVELS_AUTO ? run->window.levels : run->problem->levels;
-    return expand_state(run, levels, result, error);
+    return mm_cpu_evolve(&cpu->runs[0], point, collisions, energies, result, error);
 }
 
 const struct mm_backend mm_backend_cpu = {

@@ -261,46 +261,124 @@ static double sign(double value)
     return (double)((value > 0.0) - (value < 0.0));
 }
 
-/* Runs the vacuum through the collisions, or until the top level holds more than truncation_limit. */
-static void run_collisions(struct run *run, const struct mm_problem *problem, const double *parameters,
-                           int64_t collisions, double truncation_limit)
+/* Moves from the vacuum to behind `collisions` collisions. */
+static void skip(struct position *position, const struct mm_problem *problem, const double *parameters,
+                 int64_t collisions)
 {
+    while (collisions > position->left && position->batch + 1 < problem->batch_count) {
+        collisions -= position->left;
+        position->batch++;
+        enter_batch(position, problem, parameters);
+    }
+    position->left -= collisions < position->left ? collisions : position->left;
+}
+
+/* What a run is to do. */
+struct task {
+    const struct mm_problem *problem;
+    const struct mm_point *point;
+    const struct mm_state *start;           /* where to begin; density NULL: the vacuum */
+    const struct mm_drawn_collision *drawn; /* [collisions], in place of the protocol, or NULL */
+    int64_t collisions;
+    size_t tangent_count;
+};
+
+/* The battery after its collision number k of the task: a new state, whose energy and top level are noted. */
+static void finish_collision(struct run *run, int64_t k)
+{
+    const size_t levels = (size_t)run->levels;
+    run->energies[k] = energy_of(run->levels, run->next);
+    run->truncation_population = fmax(run->truncation_population, creal(run->next[levels * levels - 1]));
+}
+
+/* Runs through the protocol, or until the top level holds more than truncation_limit. */
+static void run_collisions(struct run *run, const struct task *task, double truncation_limit)
+{
+    const struct mm_problem *problem = task->problem;
+    const double *parameters = task->point->parameters;
     const size_t levels = (size_t)run->levels;
     struct position position = {0};
     enter_batch(&position, problem, parameters);
-    for (int64_t k = 1; k <= collisions && run->truncation_population <= truncation_limit; k++) {
+    skip(&position, problem, parameters, task->start->collisions);
+    for (int64_t k = 1; k <= task->collisions && run->truncation_population <= truncation_limit; k++) {
         advance(&position, problem, parameters);
         collide(run, run->rho, &position.qubit, NULL, NULL, run->next);
-        run->energies[k] = energy_of(run->levels, run->next);
+        finish_collision(run, k);
         if (run->tangent_count > 0) {
-            const bool in_tail = k > collisions - problem->tail;
+            const bool in_tail = k > task->collisions - problem->tail;
             const double energy_sign = in_tail ? sign(run->energies[k] - run->energies[k - 1]) : 0.0;
             collide_tangents(run, &position, !problem->batches[position.batch].fixed, energy_sign);
         }
         memcpy(run->rho, run->next, levels * levels * sizeof *run->rho);
-        run->truncation_population = fmax(run->truncation_population, creal(run->rho[levels * levels - 1]));
     }
 }
 
-/* Creates a run and takes it through the collisions, enlarging the space where the problem leaves it open. */
-static mm_status run_protocol(struct run *run, const struct mm_problem *problem, const struct mm_point *point,
-                              int64_t collisions, size_t tangent_count, struct mm_error *error)
+/* The same for collisions that are given one by one, each with its own unitary. */
+static mm_status run_drawn(struct run *run, const struct task *task, double truncation_limit,
+                           struct mm_error *error)
 {
-    const bool enlarge = problem->levels == MM_LEVELS_AUTO;
-    int levels = enlarge ? AUTO_FIRST_LEVELS : problem->levels;
-    for (;;) {
-        mm_status status = run_create(run, levels, tangent_count, collisions, error);
+    const size_t levels = (size_t)run->levels;
+    for (int64_t k = 1; k <= task->collisions && run->truncation_population <= truncation_limit; k++) {
+        const struct mm_drawn_collision *drawn = &task->drawn[k - 1];
+        const struct qubit qubit = qubit_state(drawn->c, drawn->q);
+        mm_status status = build_unitary(run, drawn->g, error);
         if (status != MM_OK)
             return status;
-        status = build_unitary(run, point->g, error);
-        if (status != MM_OK) {
-            run_free(run);
-            return status;
-        }
+        collide(run, run->rho, &qubit, NULL, NULL, run->next);
+        finish_collision(run, k);
+        memcpy(run->rho, run->next, levels * levels * sizeof *run->rho);
+    }
+    return MM_OK;
+}
+
+/* rho_nm = (-i)^(n-m) R_nm. */
+static double complex physical_gauge(double element, size_t row, size_t column)
+{
+    static const double complex phases[4] = {1.0, -I, -1.0, I};
+    return phases[(row + 3 * column) % 4] * element; /* -m = 3 m modulo 4 */
+}
+
+/* Puts the state at which a task begins into a run that stands at the vacuum. */
+static void load_start(struct run *run, const struct mm_state *start)
+{
+    if (start->density != NULL)
+        for (size_t n = 0; n < (size_t)start->levels; n++)
+            for (size_t m = 0; m < (size_t)start->levels; m++)
+                run->rho[n * (size_t)run->levels + m] =
+                    physical_gauge(start->density[n * (size_t)start->levels + m], n, m);
+    run->energies[0] = energy_of(run->levels, run->rho);
+}
+
+/* Creates a run of so many levels and takes it through the task. On failure nothing stays allocated. */
+static mm_status run_levels(struct run *run, const struct task *task, int levels, double truncation_limit,
+                            struct mm_error *error)
+{
+    mm_status status = run_create(run, levels, task->tangent_count, task->collisions, error);
+    if (status != MM_OK)
+        return status;
+    load_start(run, task->start);
+    if (task->drawn != NULL)
+        status = run_drawn(run, task, truncation_limit, error);
+    else
+        status = build_unitary(run, task->point->g, error);
+    if (status == MM_OK && task->drawn == NULL)
+        run_collisions(run, task, truncation_limit);
+    if (status != MM_OK)
+        run_free(run);
+    return status;
+}
+
+/* Takes a run through a task, enlarging the space where the problem leaves it open. */
+static mm_status run_task(struct run *run, const struct task *task, struct mm_error *error)
+{
+    const bool enlarge = task->problem->levels == MM_LEVELS_AUTO;
+    const int first = task->start->levels > AUTO_FIRST_LEVELS ? task->start->levels : AUTO_FIRST_LEVELS;
+    int levels = enlarge ? first : task->problem->levels;
+    for (;;) {
         const double limit = enlarge && levels < MM_LEVELS_MAX ? auto_truncation_population : INFINITY;
-        run_collisions(run, problem, point->parameters, collisions, limit);
-        if (run->truncation_population <= limit)
-            return MM_OK;
+        mm_status status = run_levels(run, task, levels, limit, error);
+        if (status != MM_OK || run->truncation_population <= limit)
+            return status;
         run_free(run);
         levels = levels + levels / 2 < MM_LEVELS_MAX ? levels + levels / 2 : MM_LEVELS_MAX;
     }
@@ -448,8 +526,10 @@ static mm_status reference_evaluate(void *state, size_t count, const struct mm_p
     const size_t free_batches = mm_problem_free_batches(problem);
     const size_t tangents = gradients != NULL ? TANGENTS_PER_BATCH * free_batches : 0;
     for (size_t i = 0; i < count; i++) {
+        const struct mm_state vacuum = {0};
+        const struct task task = {problem, &points[i], &vacuum, NULL, mm_problem_collisions(problem), tangents};
         struct run run;
-        mm_status status = run_protocol(&run, problem, &points[i], mm_problem_collisions(problem), tangents, error);
+        mm_status status = run_task(&run, &task, error);
         if (status != MM_OK)
             return status;
         status = measure(&run, problem, &points[i], &evaluations[i],
@@ -465,13 +545,16 @@ mm_status mm_reference_density(const struct mm_problem *problem, const struct mm
                                double *energies, struct mm_state *state, double complex **density,
                                struct mm_error *error)
 {
+    const struct mm_state vacuum = {0};
+    const struct task task = {problem, point, &vacuum, NULL, collisions, 0};
     struct run run;
-    const mm_status status = run_protocol(&run, problem, point, collisions, 0, error);
+    const mm_status status = run_task(&run, &task, error);
     if (status != MM_OK)
         return status;
     if (energies != NULL)
         memcpy(energies, run.energies, ((size_t)collisions + 1) * sizeof *energies);
-    *state = (struct mm_state){.levels = run.levels, .truncation_population = run.truncation_population};
+    *state = (struct mm_state){
+        .levels = run.levels, .collisions = collisions, .truncation_population = run.truncation_population};
     *density = run.rho;
     run.rho = NULL;
     run_free(&run);
@@ -496,28 +579,52 @@ static double real_gauge(const double complex *rho, size_t levels, size_t row, s
     }
 }
 
+/* Replaces the state from which a task started by the one its run has reached. */
+static mm_status take_state(const struct run *run, const struct task *task, struct mm_state *state,
+                            struct mm_error *error)
+{
+    const size_t levels = (size_t)run->levels;
+    double *density = mm_allocate_doubles(levels * levels);
+    if (density == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels", run->levels);
+    for (size_t n = 0; n < levels; n++)
+        for (size_t m = 0; m < levels; m++)
+            density[n * levels + m] = real_gauge(run->rho, levels, n, m);
+    free(state->density);
+    state->levels = run->levels;
+    state->density = density;
+    state->collisions += task->collisions;
+    state->truncation_population = fmax(state->truncation_population, run->truncation_population);
+    return MM_OK;
+}
+
+static mm_status evolve_task(const struct task *task, double *energies, struct mm_state *state,
+                             struct mm_error *error)
+{
+    struct run run;
+    mm_status status = run_task(&run, task, error);
+    if (status != MM_OK)
+        return status;
+    if (energies != NULL)
+        memcpy(energies, run.energies, ((size_t)task->collisions + 1) * sizeof *energies);
+    status = take_state(&run, task, state, error);
+    run_free(&run);
+    return status;
+}
+
 static mm_status reference_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
                                   struct mm_state *result, struct mm_error *error)
 {
     const struct reference *reference = state;
-    struct mm_state evolved;
-    double complex *rho;
-    const mm_status status =
-        mm_reference_density(reference->problem, point, collisions, energies, &evolved, &rho, error);
-    if (status != MM_OK)
-        return status;
-    const size_t levels = (size_t)evolved.levels;
-    evolved.density = mm_allocate_doubles(levels * levels);
-    if (evolved.density == NULL) {
-        free(rho);
-        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels", evolved.levels);
-    }
-    for (size_t n = 0; n < levels; n++)
-        for (size_t m = 0; m < levels; m++)
-            evolved.density[n * levels + m] = real_gauge(rho, levels, n, m);
-    free(rho);
-    *result = evolved;
-    return MM_OK;
+    const struct task task = {reference->problem, point, result, NULL, collisions, 0};
+    return evolve_task(&task, energies, result, error);
+}
+
+mm_status mm_reference_evolve_drawn(const struct mm_problem *problem, const struct mm_drawn_collision *drawn,
+                                    int64_t collisions, struct mm_state *state, struct mm_error *error)
+{
+    const struct task task = {problem, NULL, state, drawn, collisions, 0};
+    return evolve_task(&task, NULL, state, error);
 }
 
 static void reference_close(void *state)

@@ -3,6 +3,7 @@
 #define MM_CLI_H
 
 #include <argp.h>
+#include <limits.h>
 
 #include "micromaser.h"
 
@@ -10,6 +11,13 @@
 #define CLI_COMMAND_LIST(X)                                                                                        \
     X(search, "optimise a charging protocol from many random starts")                                              \
     X(evaluate, "one loss, its parts, its gradient")                                                               \
+    X(wigner, "add the Wigner functions of the states of an evolution")                                            \
+    X(evolve, "a protocol through many collisions: energy, ergotropy, purity, populations, states")                \
+    X(robustness, "what noise in the qubits and the coupling does to a protocol")                                  \
+    X(steady, "chambers, steady states and lifetimes")                                                             \
+    X(landscape, "the loss over c and q of one batch, to be drawn")                                                \
+    X(plot, "draw a figure of a file")                                                                             \
+    X(show, "print the tables of a file")                                                                          \
     X(info, "what this program was built with and can run on")
 
 /** Runs a command; argv[0] is its full name, "micromaser search". Returns the exit code of the program. */
@@ -17,8 +25,10 @@
 CLI_COMMAND_LIST(CLI_COMMAND_DECLARATION)
 #undef CLI_COMMAND_DECLARATION
 
-/** Exit code for bad usage. */
-enum { CLI_BAD_USAGE = 2 };
+enum {
+    CLI_BAD_USAGE = 2,      /* exit code for bad usage */
+    CLI_THREADS_MAX = 4096, /* most that --threads takes */
+};
 
 /** Writes "micromaser: <message>" as one line to standard error: the only way in which the program complains. */
 void cli_report(const char *format, ...) MM_PRINTF(1, 2);
@@ -38,6 +48,51 @@ error_t cli_parse_integer(const struct argp_state *state, const char *option, co
 
 /** Flushes standard output; returns exit_code, or 1 after the complaint if the output could not be written. */
 int cli_finish_output(int exit_code);
+
+/** Makes the first SIGINT or SIGTERM set *cli_stop_requested() and the second end the program at once. */
+void cli_catch_interrupts(void);
+
+/** Not zero once the program was asked to stop. */
+const volatile int *cli_stop_requested(void);
+
+enum { CLI_TIME_SIZE = 32 };
+
+/** Now, in UTC, as ISO 8601. */
+void cli_format_time(char text[CLI_TIME_SIZE]);
+
+/** The command line as one that a shell would take; NULL if there is no memory. Call it before argp reorders the
+ *  arguments. */
+char *cli_join_arguments(int argc, char **argv);
+
+/** What a file tells about the run that wrote it. */
+struct cli_description {
+    char start_time[CLI_TIME_SIZE];
+    char end_time[CLI_TIME_SIZE];
+    char host[HOST_NAME_MAX + 1];
+    const char *command_line; /* borrowed */
+};
+
+/** Begins the description now; command_line NULL means that there was no memory for it. */
+mm_status cli_describe_run(struct cli_description *description, const char *command_line, struct mm_error *error);
+
+/** Ends the description now; the result borrows from it. */
+struct mm_run_info cli_run_info(struct cli_description *description);
+
+/** "FOLDER/NAME.ini" -> "NAME<ending>", in the current directory; NULL if there is no memory. */
+char *cli_default_output(const char *input, const char *ending);
+
+/** Whether two names are those of one file. */
+bool cli_is_same_file(const char *one, const char *other);
+
+/** Checks an output before anything is computed for it: it is not the input, can be written, and is there already
+ *  only if it is to be continued or replaced.
+ *  @param continues  out: it is there and is to be continued; NULL for a command that cannot do that */
+mm_status cli_check_output(const char *path, const char *input, bool resume, bool force, bool quiet,
+                           bool *continues, struct mm_error *error);
+
+/** Reads "c1,q1,c2,q2.." as it is given to --params into parameters[2 * free_batches], each in [0, 1].
+ *  MM_ERROR_INPUT names the first value that is wrong. */
+mm_status cli_parse_parameters(const char *text, size_t free_batches, double *parameters, struct mm_error *error);
 
 /** What commands that compute from a configuration share. Free with cli_run_free. */
 struct cli_run {

@@ -8,7 +8,7 @@
 #include "number_list.h"
 #include "text.h"
 
-enum { MESSAGE_SIZE = 2 * MM_ERROR_MESSAGE_SIZE, THREADS_MAX = 4096 };
+enum { MESSAGE_SIZE = 2 * MM_ERROR_MESSAGE_SIZE };
 
 static void report(const char *format, va_list arguments)
 {
@@ -63,6 +63,27 @@ error_t cli_parse_integer(const struct argp_state *state, const char *option, co
     return 0;
 }
 
+mm_status cli_parse_parameters(const char *text, size_t free_batches, double *parameters, struct mm_error *error)
+{
+    size_t needed = 2 * free_batches;
+    size_t given = 1;
+    for (const char *c = text; *c != '\0'; c++)
+        given += *c == ',';
+    if (given != needed)
+        return mm_fail(error, MM_ERROR_INPUT, "--params: %zu values needed (c, q of %zu free batch%s), %zu given",
+                       needed, free_batches, free_batches == 1 ? "" : "es", given);
+    for (size_t i = 0; i < needed; i++) {
+        size_t length = strcspn(text, ",");
+        double *value = &parameters[i];
+        if (!mm_number_parse(text, length, value) || !(*value >= 0.0 && *value <= 1.0))
+            return mm_fail(error, MM_ERROR_INPUT,
+                           "--params: value %zu, %c of free batch %zu, is '%.*s': must be a number from 0 to 1",
+                           i + 1, i % 2 == 0 ? 'c' : 'q', i / 2 + 1, mm_text_excerpt(text, length), text);
+        text += length + 1;
+    }
+    return MM_OK;
+}
+
 int cli_finish_output(int exit_code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -105,7 +126,7 @@ static error_t parse_run_option(int key, char *text, struct argp_state *state)
     case OPTION_SET:
         return add_override(run, text);
     case OPTION_THREADS:
-        failure = cli_parse_integer(state, "--threads", text, 1, THREADS_MAX, &threads);
+        failure = cli_parse_integer(state, "--threads", text, 1, CLI_THREADS_MAX, &threads);
         run->solver.threads = (int)threads;
         return failure;
     case OPTION_JSON:

@@ -1,11 +1,8 @@
 /* cli_evaluate.c - the command that prints one loss, its parts and its gradient. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli.h"
 #include "json.h"
-#include "number_list.h"
-#include "text.h"
 
 enum { OPTION_PARAMS = 512, OPTION_GRADIENT };
 
@@ -47,28 +44,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 }
 
 /* ----------------------------------------------------------------------------------------- input */
-
-/* Reads "c1,q1,c2,q2.." into parameters[2 * free_batches]. */
-static mm_status parse_parameters(const char *text, size_t free_batches, double *parameters, struct mm_error *error)
-{
-    size_t needed = 2 * free_batches;
-    size_t given = 1;
-    for (const char *c = text; *c != '\0'; c++)
-        given += *c == ',';
-    if (given != needed)
-        return mm_fail(error, MM_ERROR_INPUT, "--params: %zu values needed (c, q of %zu free batch%s), %zu given",
-                       needed, free_batches, free_batches == 1 ? "" : "es", given);
-    for (size_t i = 0; i < needed; i++) {
-        size_t length = strcspn(text, ",");
-        double *value = &parameters[i];
-        if (!mm_number_parse(text, length, value) || !(*value >= 0.0 && *value <= 1.0))
-            return mm_fail(error, MM_ERROR_INPUT,
-                           "--params: value %zu, %c of free batch %zu, is '%.*s': must be a number from 0 to 1",
-                           i + 1, i % 2 == 0 ? 'c' : 'q', i / 2 + 1, mm_text_excerpt(text, length), text);
-        text += length + 1;
-    }
-    return MM_OK;
-}
 
 static mm_status check_single_point(const char *path, const struct mm_config *config, struct mm_error *error)
 {
@@ -168,7 +143,7 @@ static int run(const struct evaluate_command *command)
     if (status == MM_OK)
         status = allocate_point(&config, &point, &error);
     if (status == MM_OK)
-        status = parse_parameters(command->params, point.free_batches, point.parameters, &error);
+        status = cli_parse_parameters(command->params, point.free_batches, point.parameters, &error);
     struct mm_problem problem = mm_config_problem(&config);
     if (status == MM_OK)
         status = mm_solver_open(&solver, &problem, &given->solver, &error);

@@ -1,11 +1,6 @@
 /* cli_search.c - the command that optimises a charging protocol from many random starts and stores the result. */
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -14,7 +9,7 @@
 #include "progress.h"
 #include "results.h"
 
-enum { OPTION_RESUME = 512, OPTION_FORCE, OPTION_SLOTS, SLOTS_MAX = 1000000, TIME_SIZE = 32 };
+enum { OPTION_RESUME = 512, OPTION_FORCE, OPTION_SLOTS, SLOTS_MAX = 1000000 };
 
 struct search_command {
     struct cli_run run;
@@ -33,9 +28,8 @@ struct search_run {
     char *output;
     bool continues;          /* an earlier file is being continued */
     int64_t finished_before; /* chains that it held */
-    char start_time[TIME_SIZE];
-    char host[HOST_NAME_MAX + 1];
     char *command_line;
+    struct cli_description description;
 };
 
 /* ---------------------------------------------------------------------------------------- options */
@@ -74,111 +68,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     }
 }
 
-/* ------------------------------------------------------------------------------------- interruption */
-
-/* Set by the first SIGINT or SIGTERM. Static because a signal handler has no other way to its surroundings. */
-static volatile sig_atomic_t stop_requested;
-
-/* The first signal asks the search to stop after the evaluation in flight, the second ends the program at once. */
-static void handle_signal(int number)
-{
-    if (stop_requested != 0) {
-        signal(number, SIG_DFL);
-        raise(number);
-    }
-    stop_requested = 1;
-}
-
-/* A signal that the caller of the program chose to ignore (nohup, background jobs) stays ignored. */
-static void catch_signal(int number)
-{
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
-        return;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handle_signal;
-    action.sa_flags = SA_RESTART;
-    sigaction(number, &action, NULL); /* cannot fail: number and action are valid */
-}
-
-/* ---------------------------------------------------------------------------------------- run info */
-
-static void format_time(char text[TIME_SIZE])
-{
-    time_t now = time(NULL);
-    struct tm utc;
-    if (gmtime_r(&now, &utc) == NULL || strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        text[0] = '\0';
-}
-
-/* Appends one argument, quoted for the shell where it needs to be. */
-static char *append_argument(char *end, const char *argument)
-{
-    bool plain = argument[0] != '\0' && argument[strcspn(argument, " \t\n'\"\\$`*?[]{}()<>|&;#~!")] == '\0';
-    if (plain)
-        return stpcpy(end, argument);
-    *end++ = '\'';
-    for (const char *c = argument; *c != '\0'; c++)
-        end = *c == '\'' ? stpcpy(end, "'\\''") : (*end = *c, end + 1);
-    *end++ = '\'';
-    *end = '\0';
-    return end;
-}
-
-static char *join_arguments(int argc, char **argv)
-{
-    size_t size = 1;
-    for (int i = 0; i < argc; i++)
-        size += 4 * strlen(argv[i]) + 3; /* every character quoted, two quotes and a blank */
-    char *line = malloc(size);
-    if (line == NULL)
-        return NULL;
-    char *end = stpcpy(line, argv[0]); /* two words: the program and its command */
-    for (int i = 1; i < argc; i++) {
-        *end++ = ' ';
-        end = append_argument(end, argv[i]);
-    }
-    return line;
-}
-
-/* "CONFIG.ini" -> "CONFIG.h5" in the current directory. */
-static char *default_output(const char *config_path)
-{
-    const char *slash = strrchr(config_path, '/');
-    const char *name = slash == NULL ? config_path : slash + 1;
-    const char *dot = strrchr(name, '.');
-    int length = dot == NULL || dot == name ? (int)strlen(name) : (int)(dot - name);
-    char *output = NULL;
-    return asprintf(&output, "%.*s.h5", length, name) < 0 ? NULL : output;
-}
-
 /* -------------------------------------------------------------------------------------------- steps */
-
-static bool is_same_file(const char *one, const char *other)
-{
-    struct stat first;
-    struct stat second;
-    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
-
-/* Checks the output before anything is computed for it. */
-static mm_status prepare_output(struct search_run *current, struct mm_error *error)
-{
-    const struct search_command *command = current->command;
-    bool exists = access(current->output, F_OK) == 0;
-    current->continues = command->resume && exists;
-    if (command->resume && !exists && !command->quiet)
-        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", current->output);
-    if (is_same_file(current->output, command->run.config_path))
-        return mm_fail(error, MM_ERROR_OUTPUT, "%s: is the configuration; choose another output with -o",
-                       current->output);
-    mm_status status = mm_output_file_check(current->output, true, error);
-    if (status == MM_OK && exists && !command->force && !command->resume)
-        return mm_fail(error, MM_ERROR_OUTPUT, "%s: exists already; --resume continues it, --force replaces it",
-                       current->output);
-    return status;
-}
 
 static mm_status prepare(struct search_run *current, struct mm_error *error)
 {
@@ -188,12 +78,15 @@ static mm_status prepare(struct search_run *current, struct mm_error *error)
         mm_config_read(run->config_path, run->override_count, run->overrides, &current->config, error);
     if (status != MM_OK)
         return status;
-    current->output = command->output != NULL ? strdup(command->output) : default_output(run->config_path);
-    if (current->output == NULL || current->command_line == NULL)
+    current->output =
+        command->output != NULL ? strdup(command->output) : cli_default_output(run->config_path, ".h5");
+    if (current->output == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
-    if (gethostname(current->host, sizeof current->host - 1) != 0)
-        return mm_fail(error, MM_ERROR_SYSTEM, "the name of this machine is not known: %s", strerror(errno));
-    status = prepare_output(current, error);
+    status = cli_describe_run(&current->description, current->command_line, error);
+    if (status != MM_OK)
+        return status;
+    status = cli_check_output(current->output, run->config_path, command->resume, command->force, command->quiet,
+                              &current->continues, error);
     if (status == MM_OK)
         status = mm_results_create(&current->results, &current->config, error);
     if (status == MM_OK && current->continues)
@@ -210,16 +103,14 @@ static mm_status search(struct search_run *current, struct mm_error *error)
     struct mm_search_options options = {
         .solver = command->run.solver,
         .slots = command->slots,
-        .stop = &stop_requested,
+        .stop = cli_stop_requested(),
         .progress = live ? progress_draw : NULL,
         .progress_context = &line,
     };
     bool automatic = options.solver.backend == NULL || strcmp(options.solver.backend, "auto") == 0;
     if (automatic && current->finished_before > 0)
         options.solver.backend = current->results.backend; /* one backend a file */
-    format_time(current->start_time);
-    catch_signal(SIGINT);
-    catch_signal(SIGTERM);
+    cli_catch_interrupts();
     mm_status status = mm_search_run(&current->config, &options, &current->results, error);
     progress_clear(&line);
     return status;
@@ -227,14 +118,7 @@ static mm_status search(struct search_run *current, struct mm_error *error)
 
 static mm_status store(struct search_run *current, struct mm_error *error)
 {
-    char end_time[TIME_SIZE];
-    format_time(end_time);
-    struct mm_run_info info = {
-        .command_line = current->command_line,
-        .start_time = current->start_time,
-        .end_time = end_time,
-        .host = current->host,
-    };
+    const struct mm_run_info info = cli_run_info(&current->description);
     bool replace = current->continues || current->command->force;
     return mm_result_file_write(current->output, &current->config, &current->results, &info, replace, error);
 }
@@ -328,7 +212,7 @@ int cli_search(int argc, char **argv)
         .children = children,
     };
     struct search_command command = {0};
-    char *command_line = join_arguments(argc, argv); /* before argp reorders them */
+    char *command_line = cli_join_arguments(argc, argv); /* before argp reorders them */
     int code = cli_parse(&argp, argc, argv, &command);
     if (code == 0)
         code = run(&command, command_line);

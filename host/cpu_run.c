@@ -311,6 +311,25 @@ static bool same_window(struct mm_window a, struct mm_window b)
 
 /* --------------------------------------------------------------------------------------------------- run */
 
+/** Makes the run stand at the vacuum with a coupling. */
+static mm_status start_at_vacuum(struct mm_cpu_run *run, double g, bool derivative, struct mm_error *error)
+{
+    memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+    run->state[0] = 1.0;
+    run->g = g;
+    run->derivative = derivative;
+    run->collision = 0;
+    run->batch = 0;
+    run->band_error = 0.0;
+    run->truncation_population = 0.0;
+    run->replay = false;
+    run->change_count = 0;
+    int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
+    run->window = (struct mm_window){levels, 1};
+    fill_tables(run);
+    return record_window(run, 0, error);
+}
+
 mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
                            struct mm_error *error)
 {
@@ -323,20 +342,56 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
         if (!batch->fixed)
             parameter += 2;
     }
-    memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
-    run->state[0] = 1.0;
-    run->g = point->g;
-    run->derivative = derivative;
-    run->collision = 0;
-    run->batch = 0;
-    run->band_error = 0.0;
-    run->truncation_population = 0.0;
-    run->replay = false;
-    run->change_count = 0;
-    int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
-    run->window = (struct mm_window){levels, 1};
-    fill_tables(run);
-    return record_window(run, 0, error);
+    return start_at_vacuum(run, point->g, derivative, error);
+}
+
+/** Smallest window, in the steps in which windows grow, that holds every element that is not zero. */
+static struct mm_window window_of(const struct mm_cpu_run *run, const struct mm_state *state)
+{
+    const size_t levels = (size_t)state->levels;
+    struct mm_window window = {1, 1};
+    for (size_t n = 0; n < levels; n++)
+        for (size_t m = 0; m <= n; m++)
+            if (state->density[n * levels + m] != 0.0) {
+                const int bands = (int)(n - m) + 1;
+                window.levels = (int)n + 1;
+                window.bands = window.bands > bands ? window.bands : bands;
+            }
+    window.levels = mm_band_columns(window.levels);
+    window.levels = window.levels < run->levels ? window.levels : run->levels;
+    return window;
+}
+
+/** Replaces the vacuum at which the run stands by a state. */
+static mm_status load_state(struct mm_cpu_run *run, const struct mm_state *state, struct mm_error *error)
+{
+    const struct mm_window window = window_of(run, state);
+    mm_status status = reserve(run, window, error);
+    if (status != MM_OK)
+        return status;
+    mm_cpu_run_set_window(run, window);
+    for (int d = 0; d < window.bands; d++)
+        for (int m = 0; m + d < window.levels && m + d < state->levels; m++)
+            run->state[mm_band_index(run->stride, d, m)] =
+                state->density[(size_t)(m + d) * (size_t)state->levels + (size_t)m];
+    run->collision = state->collisions;
+    run->band_error = state->band_error;
+    run->truncation_population = state->truncation_population;
+    return MM_OK;
+}
+
+mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point, const struct mm_state *state,
+                            struct mm_error *error)
+{
+    mm_status status = mm_cpu_run_start(run, point, false, error);
+    return status == MM_OK && state->density != NULL ? load_state(run, state, error) : status;
+}
+
+mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
+                                  struct mm_error *error)
+{
+    mm_status status = start_at_vacuum(run, g, false, error);
+    return status == MM_OK && state->density != NULL ? load_state(run, state, error) : status;
 }
 
 struct mm_window mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision)
@@ -379,12 +434,10 @@ struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
     return sweep;
 }
 
-mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error)
+/** Goes over to the window that the collision with run->qubit needs. */
+static mm_status prepare_window(struct mm_cpu_run *run, double *source, struct mm_error *error)
 {
-    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
-        run->batch++;
-    struct mm_window window =
-        run->replay ? recorded_window(run) : choose_window(run, source, run->qubits[run->batch]);
+    struct mm_window window = run->replay ? recorded_window(run) : choose_window(run, source, run->qubit);
     if (same_window(window, run->window))
         return MM_OK;
     if (window.bands < run->window.bands)
@@ -396,10 +449,29 @@ mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_e
     return run->replay ? MM_OK : record_window(run, run->collision + 1, error);
 }
 
+mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error)
+{
+    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
+        run->batch++;
+    run->qubit = run->qubits[run->batch];
+    return prepare_window(run, source, error);
+}
+
+mm_status mm_cpu_run_prepare_drawn(struct mm_cpu_run *run, double *source, const struct mm_drawn_collision *drawn,
+                                   struct mm_error *error)
+{
+    run->qubit = mm_qubit_from_population(drawn->c, drawn->q);
+    if (drawn->g != run->g) {
+        run->g = drawn->g;
+        fill_tables(run);
+    }
+    return prepare_window(run, source, error);
+}
+
 void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target)
 {
     struct mm_band_sweep sweep = mm_cpu_run_sweep(run);
-    run->loops->forward(&sweep, &run->qubits[run->batch], source, target);
+    run->loops->forward(&sweep, &run->qubit, source, target);
     run->collision++;
     if (run->window.levels == run->levels && target[run->levels - 1] > run->truncation_population)
         run->truncation_population = target[run->levels - 1];

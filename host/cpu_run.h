@@ -4,6 +4,7 @@
 
 #include "collision.h"
 #include "cpu_band.h"
+#include "drawn_collision.h"
 #include "eigen_lapack.h"
 #include "micromaser.h"
 
@@ -42,7 +43,8 @@ struct mm_cpu_run {
     int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
     struct mm_qubit *qubits; /* [batch_count] */
     double g;
-    bool derivative; /* the window keeps a margin for derivatives */
+    struct mm_qubit qubit; /* of the collision prepared */
+    bool derivative;       /* the window keeps a margin for derivatives */
 
     int capacity_levels;
     int capacity_bands;
@@ -90,10 +92,23 @@ void mm_cpu_run_free(struct mm_cpu_run *run);
 mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
                            struct mm_error *error);
 
+/** Puts a state at its place in a protocol: the vacuum where its density is NULL. Its window is the smallest one
+ *  that holds every element that is not zero. mm_state.levels must not exceed the run's. */
+mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point, const struct mm_state *state,
+                            struct mm_error *error);
+
+/** The same outside any protocol: every collision is prepared with a qubit of its own. g is that of the first. */
+mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
+                                  struct mm_error *error);
+
 /** Decides the window of the next state: grown where the collision would drop more than the tolerance, shrunk where
  *  the outside has faded; in replay as recorded. Source is the present state in the layout of the run; what
  *  a shrinking window leaves outside is cleared in it. The last batch continues after the schedule ends. */
 mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error);
+
+/** The same for a collision with a qubit and a coupling of its own. */
+mm_status mm_cpu_run_prepare_drawn(struct mm_cpu_run *run, double *source, const struct mm_drawn_collision *drawn,
+                                   struct mm_error *error);
 
 /** The collision prepared: target = window of Phi(source). target may be source, else it must be zero outside
  *  the window. */
@@ -134,6 +149,15 @@ mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double 
 /** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point. */
 mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, struct mm_evaluation *evaluation,
                           struct mm_channel_gradient *gradient, struct mm_error *error);
+
+/** Evolves a state as mm_solver_evolve does. */
+mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, int64_t collisions, double *energies,
+                        struct mm_state *state, struct mm_error *error);
+
+/** Evolves a state through collisions that are given one by one; the batches of the problem are not used.
+ *  @param drawn  [collisions], at least one */
+mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_collision *drawn, int64_t collisions,
+                              struct mm_state *state, struct mm_error *error);
 
 /** Collisions between the checkpoints of a range that long. */
 int64_t mm_cpu_checkpoint_spacing(const struct mm_cpu_run *run, int64_t collisions);

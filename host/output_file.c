@@ -120,6 +120,45 @@ mm_status mm_output_file_write(const struct mm_output_file *file, const void *co
     return mm_fail(error, MM_ERROR_SYSTEM, "%s: writing failed: %s", file->path, strerror(errno));
 }
 
+mm_status mm_output_file_sync(const struct mm_output_file *file, struct mm_error *error)
+{
+    int descriptor = open(file->temporary, O_WRONLY | O_CLOEXEC);
+    if (descriptor >= 0 && close_after(descriptor, fsync(descriptor) == 0))
+        return MM_OK;
+    return mm_fail(error, MM_ERROR_SYSTEM, "%s: writing failed: %s", file->path, strerror(errno));
+}
+
+/* Copies one open file into another. */
+static bool copy_all(int from, int to)
+{
+    char block[64 * 1024];
+    for (;;) {
+        ssize_t size = read(from, block, sizeof block);
+        if (size == 0)
+            return true;
+        if (size < 0 && errno != EINTR)
+            return false;
+        if (size > 0 && !write_all(to, block, (size_t)size))
+            return false;
+    }
+}
+
+mm_status mm_output_file_copy(const struct mm_output_file *file, const char *from, struct mm_error *error)
+{
+    int source = open(from, O_RDONLY | O_CLOEXEC);
+    int target = open(file->temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    bool copied = source >= 0 && target >= 0 && copy_all(source, target);
+    int reason = errno;
+    if (source >= 0)
+        close(source); /* only read from: nothing can be lost */
+    errno = reason;
+    if (target >= 0)
+        copied = close_after(target, copied);
+    if (copied)
+        return MM_OK;
+    return mm_fail(error, MM_ERROR_SYSTEM, "%s: copying %s failed: %s", file->path, from, strerror(errno));
+}
+
 static bool sync_directory(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -20,6 +20,12 @@ mm_status mm_output_file_create(struct mm_output_file *file, const char *path, b
 mm_status mm_output_file_write(const struct mm_output_file *file, const void *content, size_t size,
                                struct mm_error *error);
 
+/** Makes the content of another file the temporary one's, to be changed before it is committed. */
+mm_status mm_output_file_copy(const struct mm_output_file *file, const char *from, struct mm_error *error);
+
+/** Syncs what others have written to the temporary file. */
+mm_status mm_output_file_sync(const struct mm_output_file *file, struct mm_error *error);
+
 /** Gives the file its final name, never over an existing file unless `replace`, even one made meanwhile
  *  (MM_ERROR_OUTPUT), and syncs the directory. On failure the temporary file is removed. Frees *file. */
 mm_status mm_output_file_commit(struct mm_output_file *file, bool replace, struct mm_error *error);

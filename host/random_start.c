@@ -9,23 +9,16 @@
  *
  * so that c and q take every multiple of 2^-53 in [0, 1) with equal probability.
  */
-#include <Random123/philox.h>
-
 #include "micromaser.h"
-
-static double uniform_from_words(uint32_t high, uint32_t low)
-{
-    return (double)(((uint64_t)high << 32 | low) >> 11) * 0x1p-53;
-}
+#include "random_words.h"
 
 void mm_random_start(uint64_t seed, int32_t g_index, int32_t lambda_index, int32_t start, size_t free_batches,
                      double *parameters)
 {
-    philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
     for (size_t batch = 0; batch < free_batches; batch++) {
         philox4x32_ctr_t counter = {{(uint32_t)g_index, (uint32_t)lambda_index, (uint32_t)start, (uint32_t)batch}};
-        philox4x32_ctr_t words = philox4x32_R(10, counter, key);
-        parameters[2 * batch] = uniform_from_words(words.v[0], words.v[1]);
-        parameters[2 * batch + 1] = uniform_from_words(words.v[2], words.v[3]);
+        philox4x32_ctr_t words = mm_random_words(seed, counter);
+        parameters[2 * batch] = mm_uniform_from_words(words.v[0], words.v[1]);
+        parameters[2 * batch + 1] = mm_uniform_from_words(words.v[2], words.v[3]);
     }
 }

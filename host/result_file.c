@@ -1,7 +1,7 @@
 /* result_file.c - writes the results of a search as one self-describing HDF5 file.
  *
- *   /          attributes: program, version, git_commit, command_line, configuration, seed, backend, device, host,
- *              start_time, end_time, seconds, complete
+ *   /          attributes: program, kind, version, git_commit, command_line, configuration, seed, backend, device,
+ *              host, start_time, end_time, seconds, complete
  *   /grid      the axes as dimension scales: g, lambda, batch, parameter ("c", "q")
  *   /protocol  qubits [batch], fixed [batch]
  *   /chains    one row a finished chain, [chain] or [chain][batch][parameter]: the columns of result_schema.c
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "output_file.h"
+#include "hdf5_read.h"
+#include "hdf5_write.h"
 #include "result_schema.h"
 #include "results.h"
 
@@ -25,9 +26,7 @@
 #endif
 
 enum {
-    CHUNKED_ABOVE = 64 * 1024, /* bytes above which a dataset is compressed */
-    BLOCK_BYTES = 1024 * 1024, /* bytes of one chunk, and gathered for one write */
-    DEFLATE_LEVEL = 4,
+    BLOCK_BYTES = 1024 * 1024, /* bytes gathered for one write */
     MAX_RANK = 4,
 };
 
@@ -58,114 +57,79 @@ struct shape {
     enum axis axes[MAX_RANK];
 };
 
-/* ----------------------------------------------------------------------------------------- attributes */
+/* ----------------------------------------------------------------------------------------------- root */
 
-static void write_attribute(struct writer *writer, hid_t object, const char *name, hid_t type, const void *value)
+/* Here, because this file is compiled anew with every commit (MM_GIT_COMMIT). */
+void mm_hdf5_write_root(struct mm_hdf5 *hdf5, hid_t file, const struct mm_file_root *root)
 {
-    struct mm_hdf5 *hdf5 = &writer->hdf5;
-    hid_t space = mm_hdf5_check(hdf5, H5Screate(H5S_SCALAR), "create attribute", name);
-    hid_t attribute = mm_hdf5_check(hdf5, H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT),
-                                    "create attribute", name);
-    mm_hdf5_check(hdf5, H5Awrite(attribute, type, value), "write attribute", name);
-    mm_hdf5_close(hdf5, attribute, H5Aclose, name);
-    mm_hdf5_close(hdf5, space, H5Sclose, name);
-}
-
-/* Strings of variable length: h5py reads them as text, and their length is not limited. */
-static hid_t create_string_type(struct mm_hdf5 *hdf5)
-{
-    hid_t type = mm_hdf5_check(hdf5, H5Tcopy(H5T_C_S1), "create type", "string");
-    mm_hdf5_check(hdf5, H5Tset_size(type, H5T_VARIABLE), "create type", "string");
-    mm_hdf5_check(hdf5, H5Tset_cset(type, H5T_CSET_UTF8), "create type", "string");
-    return type;
-}
-
-static void write_text(struct writer *writer, hid_t object, const char *name, const char *text)
-{
-    hid_t type = create_string_type(&writer->hdf5);
-    write_attribute(writer, object, name, type, &text);
-    mm_hdf5_close(&writer->hdf5, type, H5Tclose, name);
+    int8_t complete = root->complete;
+    mm_hdf5_write_text(hdf5, file, "program", MM_RESULT_PROGRAM);
+    mm_hdf5_write_text(hdf5, file, "kind", root->kind);
+    mm_hdf5_write_text(hdf5, file, "version", MM_VERSION);
+    mm_hdf5_write_text(hdf5, file, "git_commit", MM_GIT_COMMIT);
+    mm_hdf5_write_text(hdf5, file, "command_line", root->info->command_line);
+    mm_hdf5_write_text(hdf5, file, "configuration", root->configuration);
+    mm_hdf5_write_attribute(hdf5, file, "seed", H5T_NATIVE_UINT64, &root->seed);
+    mm_hdf5_write_text(hdf5, file, "backend", root->backend);
+    mm_hdf5_write_text(hdf5, file, "device", root->device);
+    mm_hdf5_write_text(hdf5, file, "host", root->info->host);
+    mm_hdf5_write_text(hdf5, file, "start_time", root->info->start_time);
+    mm_hdf5_write_text(hdf5, file, "end_time", root->info->end_time);
+    mm_hdf5_write_attribute(hdf5, file, "seconds", H5T_NATIVE_DOUBLE, &root->seconds);
+    mm_hdf5_write_attribute(hdf5, file, "complete", H5T_NATIVE_INT8, &complete);
 }
 
 static void write_root(struct writer *writer, const struct mm_run_info *info)
 {
     const struct mm_results *results = writer->results;
-    int8_t complete = writer->length[AXIS_CHAIN] == (hsize_t)results->chain_count;
-    write_text(writer, writer->file, "program", MM_RESULT_PROGRAM);
-    write_text(writer, writer->file, "version", MM_VERSION);
-    write_text(writer, writer->file, "git_commit", MM_GIT_COMMIT);
-    write_text(writer, writer->file, "command_line", info->command_line);
-    write_text(writer, writer->file, "configuration", writer->config->text);
-    write_attribute(writer, writer->file, "seed", H5T_NATIVE_UINT64, &writer->config->seed);
-    write_text(writer, writer->file, "backend", results->backend);
-    write_text(writer, writer->file, "device", results->device);
-    write_text(writer, writer->file, "host", info->host);
-    write_text(writer, writer->file, "start_time", info->start_time);
-    write_text(writer, writer->file, "end_time", info->end_time);
-    write_attribute(writer, writer->file, "seconds", H5T_NATIVE_DOUBLE, &results->seconds);
-    write_attribute(writer, writer->file, "complete", H5T_NATIVE_INT8, &complete);
+    const struct mm_file_root root = {
+        .kind = mm_file_kind_text(MM_FILE_SEARCH),
+        .configuration = writer->config->text,
+        .seed = writer->config->seed,
+        .backend = results->backend,
+        .device = results->device,
+        .info = info,
+        .seconds = results->seconds,
+        .complete = writer->length[AXIS_CHAIN] == (hsize_t)results->chain_count,
+    };
+    mm_hdf5_write_root(&writer->hdf5, writer->file, &root);
 }
 
 /* ------------------------------------------------------------------------------------------- datasets */
 
-/* Chunks of about BLOCK_BYTES, whole in the last dimensions; `bytes` enters as the size of an element. */
-static void set_chunks(struct mm_hdf5 *hdf5, hid_t properties, const struct shape *shape, const hsize_t *length,
-                       size_t bytes)
+/* The dataset of a shape. */
+static struct mm_dataset dataset_of(const struct writer *writer, const struct shape *shape)
 {
-    hsize_t chunk[MAX_RANK];
-    for (int d = shape->rank; d-- > 0;) {
-        hsize_t fitting = BLOCK_BYTES / bytes > 0 ? BLOCK_BYTES / bytes : 1;
-        chunk[d] = length[d] < fitting ? length[d] : fitting;
-        bytes *= chunk[d];
+    struct mm_dataset dataset = {
+        .group = shape->group,
+        .name = shape->name,
+        .units = shape->units,
+        .long_name = shape->long_name,
+        .rank = shape->rank,
+    };
+    for (int d = 0; d < shape->rank; d++) {
+        dataset.length[d] = writer->length[shape->axes[d]];
+        dataset.scale[d] = writer->scale[shape->axes[d]];
     }
-    mm_hdf5_check(hdf5, H5Pset_chunk(properties, shape->rank, chunk), "set chunks of", shape->name);
-    mm_hdf5_check(hdf5, H5Pset_shuffle(properties), "compress", shape->name);
-    if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0)
-        mm_hdf5_check(hdf5, H5Pset_deflate(properties, DEFLATE_LEVEL), "compress", shape->name);
+    return dataset;
 }
 
-/* Creates a dataset with its axes attached. Strings (variable length) are few and never chunked. */
 static hid_t create_dataset(struct writer *writer, const struct shape *shape, hid_t type)
 {
-    struct mm_hdf5 *hdf5 = &writer->hdf5;
-    hsize_t length[MAX_RANK];
-    size_t bytes = H5Tget_size(type);
-    size_t total = bytes;
-    for (int d = 0; d < shape->rank; d++) {
-        length[d] = writer->length[shape->axes[d]];
-        total *= length[d];
-    }
-    hid_t properties = mm_hdf5_check(hdf5, H5Pcreate(H5P_DATASET_CREATE), "create dataset", shape->name);
-    if (total > CHUNKED_ABOVE)
-        set_chunks(hdf5, properties, shape, length, bytes);
-    hid_t space = mm_hdf5_check(hdf5, H5Screate_simple(shape->rank, length, NULL), "create dataset", shape->name);
-    hid_t dataset = mm_hdf5_check(
-        hdf5, H5Dcreate2(shape->group, shape->name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
-        "create dataset", shape->name);
-    for (int d = 0; d < shape->rank; d++)
-        if (writer->scale[shape->axes[d]] >= 0)
-            mm_hdf5_check(hdf5, H5DSattach_scale(dataset, writer->scale[shape->axes[d]], (unsigned)d),
-                          "attach the axes of", shape->name);
-    write_text(writer, dataset, "long_name", shape->long_name);
-    write_text(writer, dataset, "units", shape->units);
-    mm_hdf5_close(hdf5, space, H5Sclose, shape->name);
-    mm_hdf5_close(hdf5, properties, H5Pclose, shape->name);
-    return dataset;
+    const struct mm_dataset dataset = dataset_of(writer, shape);
+    return mm_hdf5_create_dataset(&writer->hdf5, &dataset, type);
 }
 
 static void write_whole(struct writer *writer, const struct shape *shape, hid_t file_type, hid_t memory_type,
                         const void *values)
 {
-    hid_t dataset = create_dataset(writer, shape, file_type);
-    mm_hdf5_check(&writer->hdf5, H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "write",
-                  shape->name);
-    mm_hdf5_close(&writer->hdf5, dataset, H5Dclose, shape->name);
+    const struct mm_dataset dataset = dataset_of(writer, shape);
+    mm_hdf5_write_dataset(&writer->hdf5, &dataset, file_type, memory_type, values);
 }
 
 static hid_t create_group(struct writer *writer, const char *name)
 {
-    return mm_hdf5_check(&writer->hdf5, H5Gcreate2(writer->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                         "create group", name);
+    return mm_hdf5_create_group(&writer->hdf5, writer->file, name);
 }
 
 /* ----------------------------------------------------------------------------------------------- axes */
@@ -174,12 +138,9 @@ static hid_t create_group(struct writer *writer, const char *name)
 static void write_axis(struct writer *writer, hid_t group, enum axis axis, hid_t file_type, hid_t memory_type,
                        const void *values, const char *long_name)
 {
-    struct shape shape = {group, axis_names[axis], "1", long_name, 1, {axis}};
-    hid_t dataset = create_dataset(writer, &shape, file_type);
-    mm_hdf5_check(&writer->hdf5, H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "write",
-                  shape.name);
-    mm_hdf5_check(&writer->hdf5, H5DSset_scale(dataset, shape.name), "make an axis of", shape.name);
-    writer->scale[axis] = dataset;
+    const struct shape shape = {group, axis_names[axis], "1", long_name, 1, {axis}};
+    const struct mm_dataset dataset = dataset_of(writer, &shape);
+    writer->scale[axis] = mm_hdf5_write_axis(&writer->hdf5, &dataset, file_type, memory_type, values);
 }
 
 static void link_axis(struct writer *writer, hid_t group, enum axis axis)
@@ -212,7 +173,7 @@ static void write_grid(struct writer *writer)
     write_axis(writer, group, AXIS_LAMBDA, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, writer->config->lambda,
                "weight lambda of the instability (Eq. 11)");
     write_numbered_axis(writer, group, AXIS_BATCH, 1, "number of the batch, in the order of the collisions");
-    hid_t string = create_string_type(&writer->hdf5);
+    hid_t string = mm_hdf5_text_type(&writer->hdf5);
     write_axis(writer, group, AXIS_PARAMETER, string, string, parameters,
                "coherence c and ground-state population q of the qubits");
     mm_hdf5_close(&writer->hdf5, string, H5Tclose, "string");
@@ -401,16 +362,6 @@ static mm_status list_rows(struct writer *writer, struct mm_error *error)
     return MM_OK;
 }
 
-/* The file is made in memory and written by us: HDF5 cannot recover from a full disk, and may crash at exit. */
-static hid_t create_in_memory(struct mm_hdf5 *hdf5)
-{
-    hid_t access = mm_hdf5_check(hdf5, H5Pcreate(H5P_FILE_ACCESS), "create", "file");
-    mm_hdf5_check(hdf5, H5Pset_fapl_core(access, BLOCK_BYTES, false), "create", "file");
-    hid_t file = mm_hdf5_check(hdf5, H5Fcreate(hdf5->path, H5F_ACC_TRUNC, H5P_DEFAULT, access), "create", "file");
-    mm_hdf5_close(hdf5, access, H5Pclose, "file");
-    return file;
-}
-
 static void write_contents(struct writer *writer, const struct mm_run_info *info)
 {
     for (enum axis axis = 0; axis < AXIS_COUNT; axis++)
@@ -424,27 +375,14 @@ static void write_contents(struct writer *writer, const struct mm_run_info *info
         mm_hdf5_close(&writer->hdf5, writer->scale[axis], H5Dclose, axis_names[axis]);
 }
 
-/* Copies the finished image of the file to the disk. */
-static void copy_to_disk(struct writer *writer, const struct mm_output_file *output)
-{
-    struct mm_hdf5 *hdf5 = &writer->hdf5;
-    void **image = NULL;
-    mm_hdf5_check(hdf5, H5Fflush(writer->file, H5F_SCOPE_GLOBAL), "write", "file");
-    ssize_t size = H5Fget_file_image(writer->file, NULL, 0);
-    mm_hdf5_check(hdf5, size, "measure", "file");
-    mm_hdf5_check(hdf5, H5Fget_vfd_handle(writer->file, H5P_DEFAULT, (void **)&image), "find", "image of the file");
-    if (hdf5->status == MM_OK)
-        hdf5->status = mm_output_file_write(output, *image, (size_t)size, hdf5->error);
-}
-
 static mm_status write_hdf5(struct writer *writer, const struct mm_output_file *output,
                             const struct mm_run_info *info, struct mm_error *error)
 {
     struct mm_hdf5 *hdf5 = &writer->hdf5;
     mm_hdf5_begin(hdf5, output->path, MM_ERROR_HDF5, error);
-    writer->file = create_in_memory(hdf5);
+    writer->file = mm_hdf5_create_in_memory(hdf5);
     write_contents(writer, info);
-    copy_to_disk(writer, output);
+    mm_hdf5_copy_to_disk(hdf5, writer->file, output);
     mm_hdf5_close(hdf5, writer->file, H5Fclose, "file");
     return mm_hdf5_end(hdf5);
 }

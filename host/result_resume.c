@@ -1,10 +1,9 @@
 /* result_resume.c - reads the finished chains of a result file back, to go on with the same search. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "hdf5_read.h"
 #include "result_schema.h"
 #include "results.h"
 
@@ -21,38 +20,9 @@ struct reader {
 
 /* ----------------------------------------------------------------------------------------- attributes */
 
-/* Reads a scalar attribute of the root; the caller knows that `value` holds one element of `type`. */
-static void read_attribute(struct reader *reader, const char *name, hid_t type, void *value)
-{
-    struct mm_hdf5 *hdf5 = &reader->hdf5;
-    hid_t attribute = mm_hdf5_check(hdf5, H5Aopen(reader->file, name, H5P_DEFAULT), "read attribute", name);
-    hid_t space = mm_hdf5_check(hdf5, H5Aget_space(attribute), "read attribute", name);
-    if (H5Sget_simple_extent_npoints(space) == 1)
-        mm_hdf5_check(hdf5, H5Aread(attribute, type, value), "read attribute", name);
-    else
-        mm_hdf5_fail(hdf5, hdf5->failure, "an attribute is not a single value");
-    mm_hdf5_close(hdf5, space, H5Sclose, name);
-    mm_hdf5_close(hdf5, attribute, H5Aclose, name);
-}
-
-/* Reads a text attribute of the root; NULL on failure. Free with H5free_memory. */
-static char *read_text(struct reader *reader, const char *name)
-{
-    struct mm_hdf5 *hdf5 = &reader->hdf5;
-    char *text = NULL;
-    hid_t type = mm_hdf5_check(hdf5, H5Tcopy(H5T_C_S1), "create type", "string");
-    mm_hdf5_check(hdf5, H5Tset_size(type, H5T_VARIABLE), "create type", "string");
-    mm_hdf5_check(hdf5, H5Tset_cset(type, H5T_CSET_UTF8), "create type", "string");
-    read_attribute(reader, name, type, &text);
-    mm_hdf5_close(hdf5, type, H5Tclose, name);
-    if (text == NULL)
-        mm_hdf5_fail(hdf5, hdf5->failure, "a text attribute is empty");
-    return text;
-}
-
 static void read_short_text(struct reader *reader, const char *name, size_t size, char *value)
 {
-    char *text = read_text(reader, name);
+    char *text = mm_hdf5_read_text(&reader->hdf5, reader->file, name);
     if (text != NULL)
         snprintf(value, size, "%s", text);
     H5free_memory(text);
@@ -68,8 +38,7 @@ static int shown(const char *line)
     return length < SHOWN ? (int)length : SHOWN;
 }
 
-/* Says which line of two configurations differs first, and in which section. */
-static void fail_on_difference(struct reader *reader, const char *there, const char *here)
+void mm_hdf5_fail_on_difference(struct mm_hdf5 *hdf5, const char *what, const char *there, const char *here)
 {
     const char *section = "";
     while (*there != '\0' && *here != '\0') {
@@ -82,19 +51,19 @@ static void fail_on_difference(struct reader *reader, const char *there, const c
         here += length + (here[length] == '\n');
     }
     char reason[MM_ERROR_MESSAGE_SIZE];
-    snprintf(reason, sizeof reason, "belongs to another configuration: %.*s there '%.*s', here '%.*s'",
-             shown(section), section, shown(there), there, shown(here), here);
-    mm_hdf5_fail(&reader->hdf5, MM_ERROR_INPUT, reason);
+    snprintf(reason, sizeof reason, "belongs to another %s: %.*s there '%.*s', here '%.*s'", what, shown(section),
+             section, shown(there), there, shown(here), here);
+    mm_hdf5_fail(hdf5, MM_ERROR_INPUT, reason);
 }
 
 static void check_identity(struct reader *reader)
 {
-    char *program = read_text(reader, "program");
-    char *configuration = read_text(reader, "configuration");
+    char *program = mm_hdf5_read_text(&reader->hdf5, reader->file, "program");
+    char *configuration = mm_hdf5_read_text(&reader->hdf5, reader->file, "configuration");
     if (program != NULL && strcmp(program, MM_RESULT_PROGRAM) != 0)
         mm_hdf5_fail(&reader->hdf5, MM_ERROR_INPUT, "is not a result file of " MM_RESULT_PROGRAM);
     else if (configuration != NULL && strcmp(configuration, reader->config->text) != 0)
-        fail_on_difference(reader, configuration, reader->config->text);
+        mm_hdf5_fail_on_difference(&reader->hdf5, "configuration", configuration, reader->config->text);
     H5free_memory(program);
     H5free_memory(configuration);
 }
@@ -243,22 +212,12 @@ static void settle_rows(struct reader *reader)
 
 /* ----------------------------------------------------------------------------------------------- file */
 
-static mm_status check_regular(const char *path, struct mm_error *error)
-{
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return mm_fail(error, MM_ERROR_INPUT, "%s: is not a regular file", path);
-    return MM_OK;
-}
-
 mm_status mm_result_file_resume(const char *path, const struct mm_config *config, struct mm_results *results,
                                 struct mm_error *error)
 {
     struct reader reader = {.config = config, .results = results, .row_count = SIZE_MAX};
     struct mm_results run = {0}; /* the description of the earlier run */
-    mm_status status = check_regular(path, error);
+    mm_status status = mm_check_regular_file(path, error);
     if (status != MM_OK)
         return status;
     mm_hdf5_begin(&reader.hdf5, path, MM_ERROR_INPUT, error);
@@ -266,7 +225,7 @@ mm_status mm_result_file_resume(const char *path, const struct mm_config *config
     check_identity(&reader);
     read_short_text(&reader, "backend", sizeof run.backend, run.backend);
     read_short_text(&reader, "device", sizeof run.device, run.device);
-    read_attribute(&reader, "seconds", H5T_NATIVE_DOUBLE, &run.seconds);
+    mm_hdf5_read_attribute(&reader.hdf5, reader.file, "seconds", H5T_NATIVE_DOUBLE, &run.seconds);
     claim_rows(&reader);
     for (size_t i = 0; reader.hdf5.status == MM_OK && i < mm_column_count; i++)
         read_column(&reader, &mm_columns[i]);

@@ -6,6 +6,10 @@
 
 #define MM_RESULT_PROGRAM "micromaser" /* root attribute `program` of our files */
 
+/** Records the failure "PATH: belongs to another WHAT: [section] there '..', here '..'" with the first line in
+ * which two texts differ. */
+void mm_hdf5_fail_on_difference(struct mm_hdf5 *hdf5, const char *what, const char *there, const char *here);
+
 /** What a column holds in each row. */
 enum mm_column_kind {
     MM_COLUMN_DOUBLE,     /* a double of struct mm_chain */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "results.h"
 
 /* One chain in flight. */
@@ -50,13 +50,6 @@ struct search {
     struct mm_progress progress;
     double start_seconds;
 };
-
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: the clock and the pointer are valid */
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
@@ -207,7 +200,7 @@ static mm_status run_rounds(struct search *search, const struct mm_search_option
             break;
         tell_slots(search);
         empty_slots(search);
-        search->progress.seconds = monotonic_seconds() - search->start_seconds;
+        search->progress.seconds = mm_monotonic_seconds() - search->start_seconds;
         if (options->progress != NULL)
             options->progress(options->progress_context, &search->progress);
         status = fill_slots(search, error);
@@ -302,7 +295,7 @@ mm_status mm_search_run(const struct mm_config *config, const struct mm_search_o
         .config = config,
         .results = results,
         .problem = mm_config_problem(config),
-        .start_seconds = monotonic_seconds(),
+        .start_seconds = mm_monotonic_seconds(),
     };
     search.free_batches = mm_problem_free_batches(&search.problem);
     mm_status status = count_finished(&search, error);
@@ -313,7 +306,7 @@ mm_status mm_search_run(const struct mm_config *config, const struct mm_search_o
         status = allocate_slots(&search, error);
     if (status == MM_OK && waiting)
         status = run_rounds(&search, options, error);
-    results->seconds += monotonic_seconds() - search.start_seconds;
+    results->seconds += mm_monotonic_seconds() - search.start_seconds;
     close_search(&search);
     return status;
 }

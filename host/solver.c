@@ -186,13 +186,47 @@ void mm_state_free(struct mm_state *state)
     *state = (struct mm_state){0};
 }
 
+/* A density matrix that a backend can go on from. */
+static mm_status check_state(const struct mm_solver *solver, const struct mm_state *state, struct mm_error *error)
+{
+    const int most = solver->problem.levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : solver->problem.levels;
+    if (state->density == NULL)
+        return MM_OK;
+    if (state->levels < 1 || state->levels > most)
+        return mm_fail(error, MM_ERROR_INPUT, "a state of %d levels; allowed are 1 to %d here", state->levels,
+                       most);
+    if (state->collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "a state after %lld collisions; allowed is 0 or more",
+                       (long long)state->collisions);
+    const size_t levels = (size_t)state->levels;
+    for (size_t n = 0; n < levels; n++)
+        for (size_t m = 0; m <= n; m++) {
+            const double element = state->density[n * levels + m];
+            if (!isfinite(element) || element != state->density[m * levels + n])
+                return mm_fail(error, MM_ERROR_INPUT,
+                               "elements (%zu, %zu) and (%zu, %zu) of a state are %g and %g; they must be finite "
+                               "and equal",
+                               n, m, m, n, element, state->density[m * levels + n]);
+        }
+    return MM_OK;
+}
+
 mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
                            double *energies, struct mm_state *state, struct mm_error *error)
 {
     if (collisions < 0)
         return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
     mm_status status = check_point(solver, point, error);
+    if (status == MM_OK)
+        status = check_state(solver, state, error);
     if (status != MM_OK)
         return status;
-    return solver->backend->evolve(solver->state, point, collisions, energies, state, error);
+    const struct mm_state start = state->density != NULL ? *state : (struct mm_state){0};
+    struct mm_state reached = start;
+    status = solver->backend->evolve(solver->state, point, collisions, energies, &reached, error);
+    if (status != MM_OK)
+        return status;
+    reached.collisions = start.collisions + collisions;
+    *state = reached;
+    return MM_OK;
 }

@@ -146,10 +146,12 @@ MM_API double mm_population_from_angle(double theta);
 
 /* ------------------------------------------------------------------------------------------------ solver */
 
-/** A density matrix in the real gauge: rho_nm = (-i)^(n-m) R_nm. Free with mm_state_free. */
+/** A density matrix in the real gauge: rho_nm = (-i)^(n-m) R_nm. Zero-initialised it stands for the vacuum before
+ *  the first collision. Free with mm_state_free. */
 struct mm_state {
     int levels;                   /* Fock levels N */
-    double *density;              /* R, [levels][levels], row-major, symmetric */
+    double *density;              /* R, [levels][levels], row-major, symmetric; NULL for the vacuum */
+    int64_t collisions;           /* collisions that led to it */
     double band_error;            /* as in mm_evaluation */
     double truncation_population; /* as in mm_evaluation */
 };
@@ -190,10 +192,15 @@ MM_API mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, cons
                                     struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                                     struct mm_error *error);
 
-/** Evolves the vacuum through `collisions` collisions of one protocol; the last batch continues after the
+/** Evolves a state through `collisions` more collisions of one protocol; the last batch continues after the
  *  schedule ends.
- *  @param energies  [collisions + 1], out: E after 0, 1, .. collisions; may be NULL
- *  @param state     out: the final state, to be freed by the caller */
+ *  @param energies  [collisions + 1], out: E before the first and after 1, 2, .. of these collisions; may be NULL
+ *  @param state     in: where to start, {0} for the vacuum, else what an earlier call gave: the batch of the next
+ *                   collision follows from its `collisions`, and its levels may be fewer than the problem's;
+ *                   out: the state reached, to be freed by the caller; the matrix given is freed. band_error and
+ *                   truncation_population go on from the values given. On failure it is left as it was.
+ *  Evolving in pieces gives the state of one call to rounding; the same pieces give the same bits.
+ *  Errors: MM_ERROR_INPUT also for a state that is not symmetric, not finite or has too many levels. */
 MM_API mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
                                   double *energies, struct mm_state *state, struct mm_error *error);
 
@@ -379,6 +386,59 @@ MM_API int64_t mm_results_best(const struct mm_results *results, const struct mm
                                size_t lambda_index, int64_t *agree);
 
 MM_API void mm_results_free(struct mm_results *results);
+
+/* ------------------------------------------------------------------------------------------------ wigner */
+
+enum {
+    MM_WIGNER_POINTS_DEFAULT = 201, /* points an axis */
+    MM_WIGNER_POINTS_MAX = 4001,
+    MM_WIGNER_COORDINATE_MAX = 200, /* largest |x| and |p| */
+};
+
+/** Points of phase space, x = (a + a^dagger) / sqrt 2 and p = (a - a^dagger) / (i sqrt 2), in units where
+ *  hbar = 1: the convention of QuTiP's wigner with its default g = sqrt 2. Borrowed. */
+struct mm_wigner_grid {
+    size_t x_count;  /* 1 .. MM_WIGNER_POINTS_MAX */
+    const double *x; /* [x_count], within MM_WIGNER_COORDINATE_MAX, in any order */
+    size_t p_count;
+    const double *p; /* [p_count] */
+};
+
+/** Half-width of a square around the origin beyond which a state holds less than 1e-8 of every marginal
+ *  distribution of its Wigner function. */
+MM_API double mm_wigner_extent(const struct mm_state *state);
+
+/** Evenly spaced points from -extent to extent, exactly symmetric about 0, which makes mm_wigner up to eight times
+ *  faster.
+ *  @param count  >= 2
+ *  @param axis   [count], out */
+MM_API void mm_wigner_axis(double extent, size_t count, double *axis);
+
+/** Wigner function W(x, p) of a state, whose integral over x and p is 1:
+ *  W(x, p) = (1/pi) int dy <x+y| rho |x-y> exp(-2ipy).
+ *  Elements of the state that sum to less than 1e-12 are left out; they could change no value by more than that.
+ *  The values do not depend on the threads.
+ *  @param state    {0} stands for the vacuum
+ *  @param options  backend "auto" (a device only where there is work for about a second), "cpu" or "cuda", threads
+ *                  and instructions; NULL means the defaults
+ *  @param wigner   [x_count][p_count], out
+ *  Errors: MM_ERROR_INPUT, MM_ERROR_BACKEND, MM_ERROR_DEVICE, MM_ERROR_MEMORY. */
+MM_API mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *grid,
+                           const struct mm_solver_options *options, double *wigner, struct mm_error *error);
+
+/** What a Wigner function on a grid tells, by the trapezoidal rule: it shows whether the grid is wide and fine
+ *  enough. */
+struct mm_wigner_summary {
+    double integral;        /* 1 */
+    double mean_square;     /* <x^2 + p^2> = 2 E + 1 */
+    double purity;          /* 2 pi times the integral of W^2 = Tr(rho^2) */
+    double negative_volume; /* integral of (|W| - W) / 2 */
+    double minimum;
+    double maximum;
+};
+
+/** Summarises a Wigner function on ascending axes of at least 2 points. */
+MM_API struct mm_wigner_summary mm_wigner_summarize(const struct mm_wigner_grid *grid, const double *wigner);
 
 /* ----------------------------------------------------------------------------------------------- storage */
 

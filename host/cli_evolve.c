@@ -1,0 +1,399 @@
+/* cli_evolve.c - the command that takes protocols through many collisions and stores what becomes of them. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli_curves.h"
+#include "clock.h"
+#include "evolution_file.h"
+#include "json.h"
+#include "number_list.h"
+#include "progress.h"
+
+enum {
+    OPTION_COLLISIONS = 512,
+    OPTION_STATES,
+    OPTION_PER_DECADE,
+    OPTION_EVERY,
+    OPTION_ENERGIES,
+    OPTION_RESUME,
+    OPTION_FORCE,
+    DEFAULT_PER_DECADE = 50,
+    COLLISIONS_MAX = 1000000000,
+    STATES_MAX = 1000,
+};
+
+/* A population of the top level above which what is shown may depend on the number of levels. */
+static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
+
+struct evolve_command {
+    struct cli_curves_options curves;
+    const char *output;
+    const char *states; /* as given, or NULL */
+    int64_t collisions;
+    int64_t per_decade;
+    int64_t every;
+    int64_t energy_step;
+    bool resume;
+    bool force;
+    bool quiet;
+};
+
+/* One evolution from its configuration to its file. */
+struct evolve_run {
+    const struct evolve_command *command;
+    struct cli_curves curves;
+    int64_t *states; /* [plan.state_count] */
+    struct mm_evolution_plan plan;
+    struct mm_evolution evolution;
+    char *output;
+    bool continues;
+    double seconds_before; /* of the runs that are continued */
+    double seconds;
+    char *command_line;
+    struct cli_description description;
+};
+
+/* ---------------------------------------------------------------------------------------------- options */
+
+static error_t check_options(const struct evolve_command *command, struct argp_state *state)
+{
+    if (command->collisions == 0)
+        return cli_usage_error(state, "--collisions K is needed");
+    if (command->per_decade > 0 && command->every > 0)
+        return cli_usage_error(state, "--per-decade and --every: choose one");
+    if (command->resume && command->force)
+        return cli_usage_error(state, "--resume keeps the file and --force replaces it: choose one");
+    return 0;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct evolve_command *command = state->input;
+    switch (key) {
+    case 'o':
+        command->output = text;
+        return 0;
+    case 'q':
+        command->quiet = true;
+        return 0;
+    case OPTION_COLLISIONS:
+        return cli_parse_integer(state, "--collisions", text, 1, COLLISIONS_MAX, &command->collisions);
+    case OPTION_STATES:
+        command->states = text;
+        return 0;
+    case OPTION_PER_DECADE:
+        return cli_parse_integer(state, "--per-decade", text, 1, MM_PER_DECADE_MAX, &command->per_decade);
+    case OPTION_EVERY:
+        return cli_parse_integer(state, "--every", text, 1, COLLISIONS_MAX, &command->every);
+    case OPTION_ENERGIES:
+        command->energy_step = 1;
+        return text == NULL
+                   ? 0
+                   : cli_parse_integer(state, "--energies", text, 1, COLLISIONS_MAX, &command->energy_step);
+    case OPTION_RESUME:
+        command->resume = true;
+        return 0;
+    case OPTION_FORCE:
+        command->force = true;
+        return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &command->curves;
+        return 0;
+    case ARGP_KEY_END:
+        return check_options(command, state);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- plan */
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Reads --states: the numbers of collisions, to which the last one is added, in order and each once. */
+static mm_status take_states(struct evolve_run *run, struct mm_error *error)
+{
+    const struct evolve_command *command = run->command;
+    const struct mm_list_limits limits = {0, (double)command->collisions, true};
+    struct mm_list list = {0};
+    if (command->states != NULL) {
+        mm_status status = mm_list_parse(command->states, &limits, &list, error);
+        if (status == MM_OK && list.count > STATES_MAX)
+            status = mm_fail(error, MM_ERROR_INPUT, "%zu values; allowed are %d", list.count, STATES_MAX);
+        if (status != MM_OK) {
+            struct mm_error reason = error != NULL ? *error : (struct mm_error){0};
+            mm_list_free(&list);
+            return mm_fail(error, status, "--states: %.400s", reason.message);
+        }
+    }
+    run->states = calloc(list.count + 1, sizeof *run->states);
+    if (run->states == NULL) {
+        mm_list_free(&list);
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < list.count; i++)
+        if ((int64_t)list.values[i] != command->collisions)
+            run->states[count++] = (int64_t)list.values[i];
+    run->states[count++] = command->collisions;
+    qsort(run->states, count, sizeof *run->states, compare_numbers);
+    run->plan.states = run->states;
+    run->plan.state_count = count;
+    mm_list_free(&list);
+    return MM_OK;
+}
+
+static mm_status make_plan(struct evolve_run *run, struct mm_error *error)
+{
+    const struct evolve_command *command = run->command;
+    mm_status status = cli_curves_read(&command->curves, &run->curves, error);
+    if (status != MM_OK)
+        return status;
+    run->plan = (struct mm_evolution_plan){
+        .problem = mm_config_problem(&run->curves.config),
+        .curve_count = run->curves.count,
+        .curves = run->curves.curves,
+        .collisions = command->collisions,
+        .per_decade = command->every > 0        ? 0
+                      : command->per_decade > 0 ? (int)command->per_decade
+                                                : DEFAULT_PER_DECADE,
+        .every = command->every,
+        .energy_step = command->energy_step,
+    };
+    return take_states(run, error);
+}
+
+/* Everything that can be wrong is found here, before the first collision. */
+static mm_status prepare(struct evolve_run *run, struct mm_error *error)
+{
+    const struct evolve_command *command = run->command;
+    const char *input = command->curves.run.config_path;
+    mm_status status = make_plan(run, error);
+    if (status != MM_OK)
+        return status;
+    run->output = command->output != NULL ? strdup(command->output) : cli_default_output(input, ".evolution.h5");
+    if (run->output == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
+    status = cli_describe_run(&run->description, run->command_line, error);
+    if (status != MM_OK)
+        return status;
+    status = cli_check_output(run->output, input, command->resume, command->force, command->quiet, &run->continues,
+                              error);
+    if (status == MM_OK)
+        status = mm_evolution_open(&run->evolution, &run->plan, &command->curves.run.solver, error);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------------- evolution */
+
+/* Goes on until the end or until somebody wants it to stop. */
+static mm_status evolve(struct evolve_run *run, struct mm_evolution_file *file, struct mm_error *error)
+{
+    struct mm_evolution *evolution = &run->evolution;
+    const bool live = !run->command->quiet && isatty(STDERR_FILENO);
+    const double begin = mm_monotonic_seconds();
+    const int64_t before = evolution->collisions < 0 ? 0 : evolution->collisions;
+    struct progress_line line = {.stream = stderr, .done_before = before};
+    mm_status status = MM_OK;
+    while (status == MM_OK && !mm_evolution_done(evolution) && *cli_stop_requested() == 0) {
+        status = mm_evolution_advance(evolution, error);
+        if (status == MM_OK)
+            status = mm_evolution_file_append(file, evolution, error);
+        run->seconds = mm_monotonic_seconds() - begin;
+        if (live)
+            progress_draw_count(&line, "collisions", evolution->collisions, run->plan.collisions, run->seconds);
+    }
+    progress_clear(&line);
+    return status;
+}
+
+static mm_status store(struct evolve_run *run, struct mm_evolution_file *file, struct mm_error *error)
+{
+    const struct mm_run_info info = cli_run_info(&run->description);
+    const struct mm_evolution_run description = {
+        .config = &run->curves.config, .info = &info, .seconds = run->seconds_before + run->seconds};
+    return mm_evolution_file_finish(file, &run->evolution, &description, run->continues || run->command->force,
+                                    error);
+}
+
+/* Opens the file, new or to be continued. *complete: nothing is left to do. */
+static mm_status open_file(struct evolve_run *run, struct mm_evolution_file *file, bool *complete,
+                           struct mm_error *error)
+{
+    const struct mm_evolution_run description = {.config = &run->curves.config};
+    *complete = false;
+    if (run->continues)
+        return mm_evolution_file_continue(file, run->output, &run->evolution, &description, &run->seconds_before,
+                                          complete, error);
+    return mm_evolution_file_create(file, run->output, run->command->force, &run->evolution, &description, error);
+}
+
+/* ---------------------------------------------------------------------------------------------- results */
+
+/* Figures of a curve in the last record of the last round. */
+static const struct mm_figures *last_figures(const struct mm_evolution *evolution, size_t curve)
+{
+    const size_t last = evolution->round.record_count - 1;
+    return &evolution->round.figures[curve * MM_ROUND_RECORDS + last];
+}
+
+static void print_table(const struct evolve_run *run)
+{
+    const struct mm_evolution *evolution = &run->evolution;
+    const int width = cli_label_width(&run->curves);
+    printf("%-*s %10s %12s %12s %10s %6s  %s\n", width, "curve", "k", "E", "W", "purity", "levels", "method");
+    for (size_t c = 0; c < run->plan.curve_count; c++) {
+        const struct mm_figures *figures = last_figures(evolution, c);
+        printf("%-*s %10lld %12.6f %12.6f %10.6f %6d  %s\n", width, run->plan.curves[c].label,
+               (long long)run->plan.collisions, figures->energy, figures->ergotropy, figures->purity,
+               evolution->states[c].levels, mm_evolution_method(evolution, c));
+    }
+    printf("wrote %s\n", run->output);
+}
+
+static void print_json(const struct evolve_run *run)
+{
+    const struct mm_evolution *evolution = &run->evolution;
+    struct json json = {.stream = stdout};
+    json_open(&json, NULL, '{');
+    json_string(&json, "file", run->output);
+    json_string(&json, "backend", mm_evolution_backend(evolution));
+    json_string(&json, "device", mm_evolution_device(evolution));
+    json_number(&json, "seconds", run->seconds_before + run->seconds);
+    json_integer(&json, "collisions", run->plan.collisions);
+    json_open(&json, "curves", '[');
+    for (size_t c = 0; c < run->plan.curve_count; c++) {
+        const struct mm_figures *figures = last_figures(evolution, c);
+        json_open(&json, NULL, '{');
+        json_string(&json, "label", run->plan.curves[c].label);
+        json_number(&json, "g", run->plan.curves[c].g);
+        json_number(&json, "lambda", run->plan.curves[c].lambda);
+        json_number(&json, "energy", figures->energy);
+        json_number(&json, "ergotropy", figures->ergotropy);
+        json_number(&json, "purity", figures->purity);
+        json_number(&json, "truncation_population", evolution->states[c].truncation_population);
+        json_number(&json, "band_error", evolution->states[c].band_error);
+        json_integer(&json, "levels", evolution->states[c].levels);
+        json_string(&json, "method", mm_evolution_method(evolution, c));
+        json_close(&json, '}');
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+    printf("\n");
+}
+
+static void warn_of_truncation(const struct evolve_run *run)
+{
+    for (size_t c = 0; c < run->plan.curve_count; c++) {
+        const struct mm_state *state = &run->evolution.states[c];
+        if (state->truncation_population <= LARGEST_TRUNCATION_POPULATION)
+            continue;
+        cli_report(
+            "warning: curve '%s' reached the top of its %d levels (population %.1e): set cavity.levels higher, "
+            "or to auto",
+            run->plan.curves[c].label, state->levels, state->truncation_population);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- command */
+
+/* Evolves and stores; what was reached is stored also where somebody wanted it to stop. */
+static int evolve_and_store(struct evolve_run *run, struct mm_evolution_file *file)
+{
+    struct mm_error error = {0};
+    cli_catch_interrupts();
+    mm_status status = evolve(run, file, &error);
+    if (status != MM_OK) {
+        mm_evolution_file_discard(file);
+        const int code = cli_fail(&error);
+        return code == mm_status_exit_code(MM_STOPPED) ? 1 : code; /* nothing is saved */
+    }
+    status = store(run, file, &error);
+    if (status != MM_OK)
+        return cli_fail(&error);
+    if (!mm_evolution_done(&run->evolution)) {
+        cli_report(
+            "stopped after %lld of %lld collisions, which are saved in %s; to go on, run the same command with "
+            "--resume%s",
+            (long long)run->evolution.collisions, (long long)run->plan.collisions, run->output,
+            run->command->force ? " instead of --force" : "");
+        return mm_status_exit_code(MM_STOPPED);
+    }
+    if (!run->command->quiet)
+        cli_report("%zu curve%s through %lld collisions in %.2f s by backend %s: %s", run->plan.curve_count,
+                   run->plan.curve_count == 1 ? "" : "s", (long long)run->plan.collisions,
+                   run->seconds_before + run->seconds, mm_evolution_backend(&run->evolution),
+                   mm_evolution_device(&run->evolution));
+    warn_of_truncation(run);
+    (run->command->curves.run.json ? print_json : print_table)(run);
+    return 0;
+}
+
+static int run_command(struct evolve_command *command, char *command_line)
+{
+    struct evolve_run run = {.command = command, .command_line = command_line};
+    struct mm_evolution_file file;
+    struct mm_error error = {0};
+    bool complete = false;
+    int code = 0;
+    H5dont_atexit(); /* after a full disk, HDF5 may crash at exit */
+    mm_status status = prepare(&run, &error);
+    if (status == MM_OK)
+        status = open_file(&run, &file, &complete, &error);
+    if (status != MM_OK)
+        code = cli_fail(&error);
+    else if (complete)
+        cli_report("%s is complete already", run.output);
+    else
+        code = evolve_and_store(&run, &file);
+    mm_evolution_close(&run.evolution);
+    cli_curves_free(&command->curves, &run.curves);
+    free(run.states);
+    free(run.output);
+    return cli_finish_output(code);
+}
+
+int cli_evolve(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"collisions", OPTION_COLLISIONS, "K", 0, "Number of collisions; the last batch continues", 0},
+        {"output", 'o', "FILE.h5", 0, "Evolution file (default: name of the input with .evolution.h5)", 0},
+        {"states", OPTION_STATES, "K1,K2..", 0, "Also keep the whole states after so many collisions", 0},
+        {"per-decade", OPTION_PER_DECADE, "N", 0, "Record N times a decade, on a logarithmic grid (default 50)", 0},
+        {"every", OPTION_EVERY, "N", 0, "Record after every N collisions instead", 0},
+        {"energies", OPTION_ENERGIES, "N", OPTION_ARG_OPTIONAL, "Also the energy after every collision (every N)",
+         0},
+        {"resume", OPTION_RESUME, NULL, 0, "Continue an evolution that was stopped", 0},
+        {"force", OPTION_FORCE, NULL, 0, "Replace an existing file", 0},
+        {"quiet", 'q', NULL, 0, "No progress and no notes on standard error", 0},
+        {0},
+    };
+    static const struct argp_child children[] = {{.argp = &cli_curves_argp}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_option,
+        .args_doc = "CONFIG|RESULT.h5",
+        .doc =
+            "Takes charging protocols, of a configuration with --params or the optima of a result file, through "
+            "many collisions and stores energy, ergotropy, purity, populations and states on the way.\v"
+            "The first Ctrl-C saves what was reached and exits with 75; --resume goes on from there with the same "
+            "result, bit for bit. The second quits at once.",
+        .children = children,
+    };
+    struct evolve_command command = {.curves.chain = -1};
+    char *command_line = cli_join_arguments(argc, argv); /* before argp reorders them */
+    int code = cli_parse(&argp, argc, argv, &command);
+    if (code == 0) {
+        code = run_command(&command, command_line);
+    } else {
+        struct cli_curves none = {0};
+        cli_curves_free(&command.curves, &none);
+    }
+    free(command_line);
+    return code;
+}
