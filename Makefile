@@ -266,8 +266,8 @@ EMULATION_FLAGS = -std=c++17 -DMM_EMULATION -Itests/emulation -Iinclude -Ihost -
 #   flags         what everything is compiled with
 #   sources       what the library is made of: a file that is gone must leave the archive
 #   git_commit.h  the commit, for the two files that report it; kept where git gives no answer
-# $(call keep,FILE,TEXT)
-keep = $(if $(call differ,$(file <$(1)),$(2)),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+# $(call keep,FILE,TEXT); stripped, because GNU make 4.3 does not always leave out the last line end of a file it reads
+keep = $(if $(call differ,$(strip $(file <$(1))),$(strip $(2))),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
 differ = $(if $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x),yes)
 
 GIT_COMMIT_HEADER := $(BUILD)/git_commit.h
@@ -357,7 +357,7 @@ $(EMULATED_TESTS): %: %.o $(EMULATION_OBJECTS)
 	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) -lcmocka $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
 
 # The same tests on a device, but those that need an emulated one.
-GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend)
+GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_wigner)
 BENCH_GPU := $(BUILD)/gpu/bench_gpu
 define COMPILE_FOR_DEVICE
 @mkdir -p $(@D)
@@ -443,8 +443,8 @@ demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts
 figures: $(PROGRAM) ## Fig. 3 and Fig. 4 of the paper, from nothing
 	@data/figures.sh $(PROGRAM) $(BUILD)/figures svg pdf
 
-bench: $(BENCH_CPU) $(BENCH_WIGNER) ## speed against the literal NumPy form and QuTiP, threads and the machine's limits
-	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU) $(BENCH_WIGNER)
+bench: $(BENCH_CPU) $(BENCH_WIGNER) $(PROGRAM) ## speed against the literal NumPy form and QuTiP, threads and the machine's limits
+	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU) $(BENCH_WIGNER) $(PROGRAM)
 
 # -------------------------------------------------------------------------------------------------- source text
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """run.py - every benchmark in one go, as Markdown tables on standard output.
 
-usage: run.py BENCH_CPU BENCH_WIGNER      (`make bench` calls it)
+usage: run.py BENCH_CPU BENCH_WIGNER MICROMASER      (`make bench` calls it)
 
 The literal NumPy form and the cpu backend compute the same forward run on one thread, in turn, so that a change of
 the clock meets both. Most rounds give the literal form 200 collisions, which cost the same each, and one round all
-1000; both losses of that round must agree to 1e-9. The tables of bench_cpu follow, and last the Wigner function of
-one state by each method of QuTiP, where that is installed, and by bench_wigner; the values must agree to 1e-8.
+1000; both losses of that round must agree to 1e-9. The tables of bench_cpu follow, then an evolution to 10^5
+collisions, compared in the same way, and last the Wigner function of one state by each method of QuTiP, where that is installed, and by bench_wigner; the values must agree to 1e-8.
 """
+import csv
 import importlib.util
 import json
 import os
@@ -16,11 +17,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 ROUNDS = 5
 COLLISIONS = 1000
 COLLISIONS_OF_A_ROUND = 200
 LARGEST_DIFFERENCE = 1e-9
+EVOLUTION_COLLISIONS = 100000
+EVOLUTION_LEVELS = 150
+COLLISIONS_OF_AN_EVOLUTION_ROUND = 100
+CONFIGURATION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "identical_stream.ini")
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers")
 LITERAL = os.path.join(PEERS, "literal_numpy.py")
 QUTIP = os.path.join(PEERS, "qutip_wigner.py")
@@ -132,17 +138,52 @@ def compare_with_qutip(bench_wigner, folder):
         sys.exit("run.py: the Wigner functions differ")
 
 
+def evolve(program, file, collisions):
+    """Runs `micromaser evolve` as a whole process on one thread; returns its seconds and the last ergotropy."""
+    start = time.perf_counter()
+    subprocess.run(
+        [program, "evolve", CONFIGURATION, "--set", f"cavity.levels={EVOLUTION_LEVELS}", "--set", "loss.lambda=1",
+         "--params", "0.31,0.145", "--collisions", str(collisions), "--threads", "1", "--backend", "cpu", "--force",
+         "-o", file],
+        env=ONE_THREAD, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    table = subprocess.run([program, "show", file, "evolution", "--csv"], check=True, stdout=subprocess.PIPE, text=True)
+    return seconds, float(list(csv.DictReader(table.stdout.splitlines()))[-1]["ergotropy"])
+
+
+def compare_evolution(program, folder):
+    """Times an evolution in turn with the literal form, which gets a few collisions, and prints the table."""
+    file = os.path.join(folder, "evolution.h5")
+    literal, ours = [], []
+    for _ in range(ROUNDS):
+        few = run_json(sys.executable, LITERAL, "--levels", str(EVOLUTION_LEVELS), "--collisions",
+                       str(COLLISIONS_OF_AN_EVOLUTION_ROUND), "--tail", "1")  # fmt: skip
+        literal.append(EVOLUTION_COLLISIONS * few["seconds_per_collision"])
+        ours.append(evolve(program, file, EVOLUTION_COLLISIONS)[0])
+    difference = abs(few["ergotropy"] - evolve(program, file, COLLISIONS_OF_AN_EVOLUTION_ROUND)[1])
+    ratios = [long / short for long, short in zip(literal, ours)]
+    print(f"\n| evolution to {EVOLUTION_COLLISIONS} collisions, N = {EVOLUTION_LEVELS}, one thread | |\n|---|---|")
+    print(f"| literal NumPy, from {COLLISIONS_OF_AN_EVOLUTION_ROUND} collisions a round | {spread(literal, 0)} s |")
+    print(f"| micromaser evolve, whole process with its file | {spread(ours, 3)} s |")
+    print(f"| micromaser evolve is faster | {spread(ratios, 0)} times |")
+    print(f"| difference of the two ergotropies after {COLLISIONS_OF_AN_EVOLUTION_ROUND} | {difference:.1e} |", flush=True)
+    if not difference <= LARGEST_DIFFERENCE:
+        sys.exit("run.py: the evolutions differ")
+
+
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: run.py BENCH_CPU BENCH_WIGNER")
-    bench_cpu, bench_wigner = (os.path.abspath(path) for path in sys.argv[1:])
+    if len(sys.argv) != 4:
+        sys.exit("usage: run.py BENCH_CPU BENCH_WIGNER MICROMASER")
+    bench_cpu, bench_wigner, program = (os.path.abspath(path) for path in sys.argv[1:])
     compare_with_literal(bench_cpu)
     subprocess.run([bench_cpu], check=True)
-    if importlib.util.find_spec("qutip") is None:
-        print("\nThe Wigner function is not compared: QuTiP (python3-qutip) is not installed.")
-        return
     with tempfile.TemporaryDirectory() as folder:
-        compare_with_qutip(bench_wigner, folder)
+        compare_evolution(program, folder)
+        if importlib.util.find_spec("qutip") is None:
+            print("\nThe Wigner function is not compared: QuTiP (python3-qutip) is not installed.")
+        else:
+            compare_with_qutip(bench_wigner, folder)
 
 
 if __name__ == "__main__":
