@@ -26,5 +26,5 @@ mm_status mm_cuda_adjoint_sweep(const struct mm_chain_batch &batch, int count, c
         MM_TILE_CLASSES(MM_ADJOINT_CASE)
 #undef MM_ADJOINT_CASE
     }
-    return mm_fail(error, MM_ERROR_INPUT, "there is no class of %d diagonals in registers", batch.bands);
+    return mm_fail(error, MM_ERROR_INPUT, "there is no tile class of %d diagonals", batch.bands);
 }

@@ -1,4 +1,4 @@
-/* adjoint_tile.cuh - the adjoint sweep in registers: one block a chain, one barrier a collision.
+/* adjoint_tile.cuh - the adjoint sweep of the tile classes: one block a chain, one barrier a collision.
  *
  * A is the tile; of R_k every element is read once from global memory, where the forward run has left it: 8 bytes
  * an element for 18 multiply-adds. The reads run some rows ahead of the march.
@@ -157,7 +157,7 @@ __device__ __forceinline__ void mm_tile_previous_window(struct mm_tile<BANDS> &t
     }
 }
 
-/** mm_cuda_adjoint_sweep for a class in registers; a block of columns / 2 threads a chain. What a march does not
+/** mm_cuda_adjoint_sweep for a tile class; a block of columns / 2 threads a chain. What a march does not
  * need is read again after it: registers are for the tile. */
 template <int BANDS>
 __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2)

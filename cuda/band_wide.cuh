@@ -1,4 +1,4 @@
-/* band_wide.cuh - a banded matrix in global memory, for windows that registers cannot hold.
+/* band_wide.cuh - a banded matrix in global memory, for windows that a block cannot hold.
  *
  * Two matrices in turn are source and target of a collision. Threads march down columns m, m + 256, ..;
  * neighbouring threads read neighbouring elements, four reads and a write an element, of which the caches serve all

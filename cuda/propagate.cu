@@ -29,5 +29,5 @@ mm_status mm_cuda_propagate(const struct mm_chain_batch &batch, int count, const
         MM_TILE_CLASSES(MM_PROPAGATE_CASE)
 #undef MM_PROPAGATE_CASE
     }
-    return mm_fail(error, MM_ERROR_INPUT, "there is no class of %d diagonals in registers", batch.bands);
+    return mm_fail(error, MM_ERROR_INPUT, "there is no tile class of %d diagonals", batch.bands);
 }

@@ -1,4 +1,4 @@
-/* propagate_tile.cuh - the forward run in registers: one block a chain, one barrier a collision.
+/* propagate_tile.cuh - the forward run of the tile classes: one block a chain, one barrier a collision.
  *
  * The sums that decide about the window (window.cuh) are taken while the state is formed, added up over a warp,
  * left in shared memory beside the warp's edges, and reach all threads with the same barrier. All threads then
@@ -287,7 +287,7 @@ __device__ __forceinline__ void mm_tile_leave(const struct mm_tile<BANDS> &tile,
                      mm_tile_gather_sums(shared, parity, energy).energy);
 }
 
-/** mm_cuda_propagate for a class in registers; a block of columns / 2 threads a chain. */
+/** mm_cuda_propagate for a tile class; a block of columns / 2 threads a chain. */
 template <int BANDS>
 __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>())
     mm_propagate_tile(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end, bool keep)
