@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "assert_double.h"
 #include "micromaser.h"
 
 enum { FIXTURE_BATCHES_MAX = 8, FIXTURE_LINE_MAX = 256 };
@@ -136,6 +137,22 @@ static inline double complex *physics_density_read(const struct physics_case *fi
         }
     assert_int_equal(fclose(file), 0);
     return rho;
+}
+
+/** An evaluation agrees with what Python found for its protocol. */
+static inline void assert_is_fixture(const struct mm_evaluation *found, const struct physics_case *fixture)
+{
+    const struct mm_evaluation *expected = &fixture->expected;
+    assert_double_near(found->loss, expected->loss, 1e-11 * fmax(1.0, fixture->point.lambda));
+    assert_double_near(found->ergotropy, expected->ergotropy, 1e-11);
+    assert_double_near(found->energy, expected->energy, 1e-11);
+    assert_double_near(found->purity, expected->purity, 1e-12);
+    assert_double_near(found->instability, expected->instability, 1e-11);
+    assert_double_near(found->mean_c, expected->mean_c, 1e-15);
+    assert_double_near(found->mean_q, expected->mean_q, 1e-15);
+    assert_double_near(found->truncation_population, expected->truncation_population, 1e-13);
+    assert_double_near(found->band_error, 0.0, 0.0);
+    assert_int_equal(found->levels, fixture->problem.levels);
 }
 
 /** Populations of Eq. 8 for one m and q, [m]. */

@@ -8,34 +8,11 @@
 #include "collision.h"
 #include "density_checks.h"
 #include "evolve.h"
+#include "known_protocols.h"
 #include "protocols.h"
 #include "solver_checks.h"
 
-static double coupling(void)
-{
-    return acos(-1.0) / sqrt(15.6);
-}
-
 /* ------------------------------------------------------------------------------------------ known numbers */
-
-static const struct mm_batch identical[] = {{.qubits = 1000}};
-static const struct mm_batch two_batches[] = {{.qubits = 500}, {.qubits = 500}};
-static const struct mm_batch improved[] = {{.qubits = 500, .fixed = true}, {.qubits = 1000}};
-
-/* Ergotropies after 10^3, 10^4 and 10^5 collisions with the paper's rounded parameters. */
-static const struct {
-    int levels;
-    size_t batch_count;
-    const struct mm_batch *batches;
-    double parameters[4];
-    double ergotropy[3];
-} known[] = {
-    {200, 1, identical, {0.310, 0.145}, {12.7736, 14.1488, 25.8632}},
-    {200, 1, identical, {0.390, 0.168}, {11.2486, 11.3712, 12.5916}},
-    {200, 1, identical, {0.553, 0.190}, {9.4200, 9.4210, 9.4318}},
-    {150, 2, two_batches, {0.150, 0.079, 0.361, 0.150}, {18.4478, 18.8265, 21.9295}},
-    {150, 2, improved, {0.449, 0.208}, {28.2601, 28.3969, 28.4736}},
-};
 
 /* Plan of one curve that records once a decade. The state wanted is the last one. */
 struct single {
@@ -79,22 +56,23 @@ static void advance(struct mm_evolution *evolution)
 static void long_runs_have_the_known_ergotropies(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const struct mm_problem problem = {.levels = known[i].levels,
-                                           .batch_count = known[i].batch_count,
-                                           .batches = known[i].batches,
+    for (size_t i = 0; i < LONG_EVOLUTIONS; i++) {
+        const struct mm_problem problem = {.levels = long_evolutions[i].levels,
+                                           .batch_count = long_evolutions[i].batch_count,
+                                           .batches = long_evolutions[i].batches,
                                            .tail = 1,
                                            .band_tolerance = 1e-16};
         struct single single;
         struct mm_evolution evolution;
         int found = 0;
-        single_set(&single, &problem, coupling(), known[i].parameters, 100000, 1);
+        single_set(&single, &problem, coupling(), long_evolutions[i].parameters, 100000, 1);
         open_evolution(&evolution, &single.plan, "cpu", 1);
         while (!mm_evolution_done(&evolution)) {
             advance(&evolution);
             for (size_t row = 0; row < evolution.round.record_count; row++)
                 if (evolution.round.k[row] >= 1000)
-                    assert_double_near(evolution.round.figures[row].ergotropy, known[i].ergotropy[found++], 6e-5);
+                    assert_double_near(evolution.round.figures[row].ergotropy,
+                                       long_evolutions[i].ergotropy[found++], 6e-5);
         }
         assert_int_equal(found, 3);
         assert_true(evolution.states[0].band_error < 1e-10);

@@ -10,17 +10,8 @@
 
 #include "assert_double.h"
 #include "density_checks.h"
+#include "known_protocols.h"
 #include "solver_checks.h"
-
-/* The paper's coupling away from fine tuning: Eq. 9 with Q = 1, m = 16, epsilon = -0.4. */
-static double coupling(void)
-{
-    return M_PI / sqrt(15.6);
-}
-
-static const struct mm_batch identical[] = {{.qubits = 1000}};
-static const struct mm_batch two_batches[] = {{.qubits = 500}, {.qubits = 500}};
-static const struct mm_batch improved[] = {{.qubits = 500, .fixed = true}, {.qubits = 1000}};
 
 /* Optima found by an independent implementation, to the digits given, and the losses there. The loss is flat at
  * an optimum: digits left out of the parameters do not show in it. */
@@ -61,36 +52,21 @@ static void losses_at_the_optima(void **state)
     }
 }
 
-/* Ergotropies after 10^3, 10^4 and (0: not asked for) 10^5 collisions with the paper's rounded parameters, four
- * digits after the point. */
-static const struct {
-    int levels;
-    size_t batch_count;
-    const struct mm_batch *batches;
-    double parameters[4];
-    double ergotropy[3];
-} evolutions[] = {
-    {200, 1, identical, {0.310, 0.145}, {12.7736, 14.1488, 25.8632}},
-    {200, 1, identical, {0.390, 0.168}, {11.2486, 11.3712, 0.0}},
-    {200, 1, identical, {0.553, 0.190}, {9.4200, 9.4210, 0.0}},
-    {150, 2, two_batches, {0.150, 0.079, 0.361, 0.150}, {18.4478, 18.8265, 0.0}},
-    {150, 2, improved, {0.449, 0.208}, {28.2601, 28.3969, 0.0}},
-};
-
 static void ergotropies_of_long_evolutions(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof evolutions / sizeof evolutions[0]; i++) {
-        const struct mm_problem problem = {.levels = evolutions[i].levels,
-                                           .batch_count = evolutions[i].batch_count,
-                                           .batches = evolutions[i].batches,
+    for (size_t i = 0; i < LONG_EVOLUTIONS; i++) {
+        const struct mm_problem problem = {.levels = long_evolutions[i].levels,
+                                           .batch_count = long_evolutions[i].batch_count,
+                                           .batches = long_evolutions[i].batches,
                                            .tail = 1,
                                            .band_tolerance = 1e-16};
-        const struct mm_point point = {.g = coupling(), .parameters = evolutions[i].parameters};
+        const struct mm_point point = {.g = coupling(), .parameters = long_evolutions[i].parameters};
         int64_t collisions = 1000;
-        for (size_t j = 0; j < 3 && evolutions[i].ergotropy[j] > 0.0; j++, collisions *= 10) {
+        for (size_t j = 0; j < 3; j++, collisions *= 10) {
             struct mm_state found = evolve_on("cpu", &problem, &point, collisions, NULL);
-            assert_double_near(matrix_ergotropy(found.density, found.levels), evolutions[i].ergotropy[j], 6e-5);
+            assert_double_near(matrix_ergotropy(found.density, found.levels), long_evolutions[i].ergotropy[j],
+                               6e-5);
             mm_state_free(&found);
         }
     }
