@@ -25,15 +25,15 @@ enum {
     TAIL = 200,
     BATCHES_MAX = 100,
     POINTS = 64,
-    STENCIL_TERMS = 7, /* multiply-adds of one element in one collision, and neighbours it reads */
+    SPECTRUM_ROUNDS = 60,
+    STENCIL_TERMS = 7, /* multiply-adds of one element in one collision */
     LOOP_LEVELS = 120, /* window of the loop measured by itself: that of the run's last state */
     LOOP_BANDS = 34,
-    FORWARD_OPERATIONS = 12, /* multiply or multiply-add operations the loops take for an element */
-    ADJOINT_OPERATIONS = 16,
 };
 static const double COUPLING = 0.79540363890780597; /* pi / sqrt(15.6) */
 static const double COHERENCE = 0.31;
 static const double POPULATION = 0.145;
+static const double TOLERANCE = 1e-16; /* what a collision may drop */
 static const double SECONDS_PER_MEASUREMENT = 0.04;
 
 /** One thing to measure: a solver, its points and what is asked of it. */
@@ -74,8 +74,11 @@ static void open_solver(struct measurement *m)
     struct mm_solver_options options = {.backend = "cpu", .threads = m->threads};
     for (size_t i = 0; i < m->batch_count; i++)
         batches[i] = (struct mm_batch){.qubits = COLLISIONS / (int64_t)m->batch_count};
-    struct mm_problem problem = {
-        .levels = LEVELS, .batch_count = m->batch_count, .batches = batches, .tail = TAIL, .band_tolerance = 1e-16};
+    struct mm_problem problem = {.levels = LEVELS,
+                                 .batch_count = m->batch_count,
+                                 .batches = batches,
+                                 .tail = TAIL,
+                                 .band_tolerance = TOLERANCE};
     if (mm_solver_open(&m->solver, &problem, &options, &error) != MM_OK)
         stop(error.message);
 }
@@ -194,78 +197,159 @@ static void report_threads(const struct measurement measurements[2])
     printf("| two threads are faster | %.2f times (%.2f to %.2f) |\n", ratio.median, ratio.smallest, ratio.largest);
 }
 
-/** Elements of the lower half of the state that are not zero after some collisions. */
-static double live_elements(struct measurement *forward, int64_t collisions)
+/** State after some collisions, to be freed. */
+static struct mm_state evolved_state(const struct measurement *forward, int64_t collisions)
 {
     struct mm_state state = {0};
     struct mm_error error;
-    double count = 0;
     if (mm_solver_evolve(forward->solver, forward->point, collisions, NULL, &state, &error) != MM_OK)
         stop(error.message);
+    return state;
+}
+
+/** Elements of the lower half of a state. */
+struct element_count {
+    double window; /* in the window, outside of which all are zero */
+    double above;  /* larger than the tolerance */
+};
+
+/** Elements after some collisions. */
+static struct element_count count_elements(const struct measurement *forward, int64_t collisions)
+{
+    struct mm_state state = evolved_state(forward, collisions);
+    struct element_count count = {0, 0};
     for (int n = 0; n < state.levels; n++)
-        for (int m = 0; m <= n; m++)
-            count += state.density[(size_t)n * (size_t)state.levels + (size_t)m] != 0 ? 1 : 0;
+        for (int m = 0; m <= n; m++) {
+            const double element = fabs(state.density[(size_t)n * (size_t)state.levels + (size_t)m]);
+            count.window += element > 0 ? 1 : 0;
+            count.above += element > TOLERANCE ? 1 : 0;
+        }
     mm_state_free(&state);
     return count;
 }
 
-/** Live elements summed over the collisions of the run, by the trapezoidal rule over a few of them. */
-static double sum_of_live_elements(struct measurement *forward)
+/** Elements summed over the collisions of the run, by the trapezoidal rule over a few of them. */
+static struct element_count sum_of_elements(const struct measurement *forward)
 {
     static const int64_t collisions[] = {1,   2,   4,   8,   15,  30,  60,  100,
                                          150, 200, 300, 400, 500, 600, 800, COLLISIONS};
-    double before = live_elements(forward, collisions[0]);
-    double sum = before;
+    struct element_count before = count_elements(forward, collisions[0]), sum = before;
     for (size_t i = 1; i < sizeof collisions / sizeof *collisions; i++) {
-        double after = live_elements(forward, collisions[i]);
-        sum += 0.5 * (before + after) * (double)(collisions[i] - collisions[i - 1]);
+        const struct element_count after = count_elements(forward, collisions[i]);
+        const double half_step = 0.5 * (double)(collisions[i] - collisions[i - 1]);
+        sum.window += half_step * (before.window + after.window);
+        sum.above += half_step * (before.above + after.above);
         before = after;
     }
     return sum;
 }
 
-static void report_limits(struct measurement *forward)
+static void report_limits(const struct measurement *forward, const struct machine_limits *limits)
 {
-    struct machine_limits limits = measure_machine_limits();
-    double elements = sum_of_live_elements(forward);
-    double terms_per_second = STENCIL_TERMS * elements / spread_of(forward->seconds).median;
+    const struct element_count elements = sum_of_elements(forward);
+    const double terms_per_second = STENCIL_TERMS * elements.window / spread_of(forward->seconds).median;
     printf("\n| limits of one core | 1e9 a second |\n|---|---|\n");
-    if (limits.instruction_set == NULL) {
-        printf("| not measured: this machine has neither AVX2 nor AVX-512 | |\n");
-        return;
-    }
-    printf("| %s multiply-adds of doubles in registers | %.2f |\n", limits.instruction_set,
-           1e-9 * limits.multiply_adds_per_second);
-    printf("| %s loads of doubles from the first-level cache | %.2f |\n", limits.instruction_set,
-           1e-9 * limits.loads_per_second);
-    printf("| multiply-adds of the forward run (%d x %.3g live elements) | %.2f = %.0f %% of the limit |\n",
-           STENCIL_TERMS, elements, 1e-9 * terms_per_second,
-           100 * terms_per_second / limits.multiply_adds_per_second);
-    printf("| reads of neighbours of the forward run (as many) | %.2f = %.0f %% of the limit |\n",
-           1e-9 * terms_per_second, 100 * terms_per_second / limits.loads_per_second);
+    printf("| %s multiply-adds of doubles in registers | %.2f |\n", limits->instruction_set,
+           1e-9 * limits->multiply_adds_per_second);
+    printf("| %s loads of doubles from the first-level cache | %.2f |\n", limits->instruction_set,
+           1e-9 * limits->loads_per_second);
+    printf("| %s stores of doubles to it | %.2f |\n", limits->instruction_set, 1e-9 * limits->stores_per_second);
+    printf(
+        "| multiply-adds of the stencil, whole forward run (%d x %.3g elements in the window) | %.2f = %.0f %% |\n",
+        STENCIL_TERMS, elements.window, 1e-9 * terms_per_second,
+        100 * terms_per_second / limits->multiply_adds_per_second);
+    printf("| elements in the window that are larger than the tolerance, %.0e | %.0f %% |\n", TOLERANCE,
+           100 * elements.above / elements.window);
 }
 
-/** One row on a loop by itself: time, and the operations it executes against the limit. */
-static void report_loop(const char *name, double seconds, int operations, const struct collision_loop *loop,
+/** What a loop takes for an element, counted in its code (cpu_band_loops.h). */
+struct loop_count {
+    const char *name;
+    int multiply_adds;
+    int loads;
+    int stores;
+};
+
+/** One row on a loop by itself: what it does for an element, the least time the limits allow for that, and its
+ * time. */
+static void report_loop(struct loop_count count, double seconds, const struct collision_loop *loop,
                         const struct machine_limits *limits)
 {
-    double executed = operations * loop->rows / seconds, useful = STENCIL_TERMS * loop->elements / seconds;
-    printf("| %s | %.3f | %.2f = %.0f %% | %.2f = %.0f %% |\n", name, 1e6 * seconds, 1e-9 * executed,
-           100 * executed / limits->multiply_adds_per_second, 1e-9 * useful,
-           100 * useful / limits->multiply_adds_per_second);
+    const double multiply_adds = count.multiply_adds / limits->multiply_adds_per_second;
+    const double loads = count.loads / limits->loads_per_second, stores = count.stores / limits->stores_per_second;
+    const double least = loop->rows * fmax(multiply_adds, fmax(loads, stores));
+    printf("| %s | %d | %d | %d | %.3f | %.3f | %.3f | %.3f = %.0f %% |\n", count.name, count.multiply_adds,
+           count.loads, count.stores, 1e6 * loop->rows * multiply_adds, 1e6 * loop->rows * loads,
+           1e6 * loop->rows * stores, 1e6 * seconds, 100 * least / seconds);
 }
 
-static void report_loops(void)
+static void report_loops(const struct machine_limits *limits)
 {
-    struct machine_limits limits = measure_machine_limits();
+    const struct loop_count forward = {"forward", 10, 7, 2}, adjoint = {"adjoint with derivatives", 16, 6, 2};
     struct collision_loop loop = measure_collision_loop(LOOP_LEVELS, LOOP_BANDS);
-    if (limits.instruction_set == NULL)
-        return;
-    printf("\n| one collision, %s, %d levels, %d diagonals | microseconds | operations executed, 1e9 a second | "
-           "%d an element, 1e9 a second |\n|---|---|---|---|\n",
-           loop.instructions, LOOP_LEVELS, LOOP_BANDS, STENCIL_TERMS);
-    report_loop("forward", loop.forward_seconds, FORWARD_OPERATIONS, &loop, &limits);
-    report_loop("adjoint with derivatives", loop.adjoint_seconds, ADJOINT_OPERATIONS, &loop, &limits);
+    printf(
+        "\n| one collision, %s, %d levels, %d diagonals | multiply-adds an element | loads | stores | these alone, "
+        "microseconds | loads alone | stores alone | measured, share of the limit |\n"
+        "|---|---|---|---|---|---|---|---|\n",
+        loop.instructions, LOOP_LEVELS, LOOP_BANDS);
+    report_loop(forward, loop.forward_seconds, &loop, limits);
+    report_loop(adjoint, loop.adjoint_seconds, &loop, limits);
+}
+
+/** Least processor times, in turn, of an evaluation with its loss or gradient and of the spectrum of its last
+ * state. */
+struct spectrum_share {
+    double loss_seconds;
+    double gradient_seconds;
+    struct spectrum_time spectrum;
+};
+
+static double time_once(struct measurement *m)
+{
+    const double start = processor_seconds();
+    evaluate(m);
+    return processor_seconds() - start;
+}
+
+static struct spectrum_share measure_share(struct measurement *forward, struct measurement *gradient)
+{
+    struct mm_state state = evolved_state(forward, COLLISIONS);
+    struct spectrum_share share = {1, 1, {1, 1}};
+    for (int round = 0; round < SPECTRUM_ROUNDS; round++) {
+        const struct spectrum_time time = measure_spectrum(state.density, state.levels);
+        share.spectrum.values_seconds = fmin(share.spectrum.values_seconds, time.values_seconds);
+        share.spectrum.vectors_seconds = fmin(share.spectrum.vectors_seconds, time.vectors_seconds);
+        share.loss_seconds = fmin(share.loss_seconds, time_once(forward));
+        share.gradient_seconds = fmin(share.gradient_seconds, time_once(gradient));
+    }
+    mm_state_free(&state);
+    return share;
+}
+
+static void report_spectrum(struct measurement *forward, struct measurement *gradient)
+{
+    const struct spectrum_share share = measure_share(forward, gradient);
+    printf("\n| spectrum of %d levels, least of %d in turn | ms of processor time | share of the evaluation "
+           "|\n|---|---|---|\n",
+           LEVELS, SPECTRUM_ROUNDS);
+    printf("| eigenvalues, for a loss | %.3f | %.1f %% of %.3f ms |\n", 1e3 * share.spectrum.values_seconds,
+           100 * share.spectrum.values_seconds / share.loss_seconds, 1e3 * share.loss_seconds);
+    printf("| eigenvectors and derivative, for a gradient | %.3f | %.1f %% of %.3f ms |\n",
+           1e3 * share.spectrum.vectors_seconds, 100 * share.spectrum.vectors_seconds / share.gradient_seconds,
+           1e3 * share.gradient_seconds);
+}
+
+/** How far the run and its parts are from what the core can do. */
+static void report_parts(struct measurement *forward, struct measurement *gradient)
+{
+    const struct machine_limits limits = measure_machine_limits();
+    if (limits.instruction_set != NULL) {
+        report_limits(forward, &limits);
+        report_loops(&limits);
+    } else {
+        printf("\nThis machine has neither AVX2 nor AVX-512: its limits are not measured.\n");
+    }
+    report_spectrum(forward, gradient);
 }
 
 static void run_forward(void)
@@ -297,8 +381,7 @@ static void run_all(void)
     report_gradients(RUNS, runs);
     measure(THREADS, threads);
     report_threads(threads);
-    report_limits(&runs[0]);
-    report_loops();
+    report_parts(&runs[0], &runs[1]);
     for (size_t i = 0; i < RUNS; i++)
         finish(&runs[i]);
     for (size_t i = 0; i < THREADS; i++)

@@ -1,16 +1,18 @@
-/* collision_loop.c - how fast the loops of the cpu backend run by themselves, measured. */
+/* collision_loop.c - how fast the parts of the cpu backend run by themselves, measured. */
 #include "collision_loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "band_layout.h"
 #include "collision.h"
 #include "cpu_band.h"
+#include "eigen_lapack.h"
 #include "memory.h"
 
-enum { COLLISIONS = 500, ROUNDS = 15 };
+enum { COLLISIONS = 500, ROUNDS = 15, SPECTRA = 3 };
 static const double COUPLING = 0.79540363890780597; /* pi / sqrt(15.6) */
 
 static double seconds_now(void)
@@ -41,19 +43,18 @@ static void count_elements(int levels, int bands, struct collision_loop *loop)
 }
 
 /** Times the loops on a state that has evolved in the window, keeping the fastest round. */
-static void time_loops(const struct mm_band_loops *loops, const struct mm_band_sweep *sweep, double *state,
-                       double *adjoint, struct collision_loop *loop)
+static void time_loops(const struct mm_band_loops *loops, const struct mm_band_sweep *sweep,
+                       const struct mm_qubit *qubit, double *state, double *adjoint, struct collision_loop *loop)
 {
-    const struct mm_qubit qubit = mm_qubit_from_population(0.31, 0.145);
     double by_q, by_x;
     loop->forward_seconds = loop->adjoint_seconds = 1.0;
     for (int round = 0; round < ROUNDS; round++) {
         double start = seconds_now();
         for (int k = 0; k < COLLISIONS; k++)
-            loops->forward(sweep, &qubit, state, state);
+            loops->forward(sweep, qubit, state, state);
         double middle = seconds_now();
         for (int k = 0; k < COLLISIONS; k++)
-            loops->adjoint(sweep, &qubit, adjoint, state, &by_q, &by_x);
+            loops->adjoint(sweep, qubit, adjoint, state, &by_q, &by_x);
         double end = seconds_now();
         loop->forward_seconds = fmin(loop->forward_seconds, (middle - start) / COLLISIONS);
         loop->adjoint_seconds = fmin(loop->adjoint_seconds, (end - middle) / COLLISIONS);
@@ -63,11 +64,13 @@ static void time_loops(const struct mm_band_loops *loops, const struct mm_band_s
 struct collision_loop measure_collision_loop(int levels, int bands)
 {
     const struct mm_band_loops *loops = mm_band_loops_find(NULL);
+    const struct mm_qubit qubit = mm_qubit_from_population(0.31, 0.145);
     const size_t rows = 2 * (size_t)mm_band_columns(levels) + 2 * MM_COLUMN_BLOCK;
     const size_t stride = mm_band_stride(levels), matrix = (size_t)(bands + 1) * stride;
     struct collision_loop loop = {.instructions = loops->name};
     double *cosine = allocate(rows), *sine = allocate(rows),
-           *carried = allocate((size_t)(bands + 2) * MM_COLUMN_BLOCK);
+           *carried = allocate((size_t)(bands + 2) * MM_COLUMN_BLOCK),
+           *row_factors = allocate((size_t)mm_band_rows(levels) * MM_ROW_DOUBLES);
     double *state = allocate(matrix), *adjoint = allocate(matrix);
     for (int n = 0; n <= levels; n++) {
         cosine[n] = mm_collision_cos(COUPLING, n, levels);
@@ -76,13 +79,54 @@ struct collision_loop measure_collision_loop(int levels, int bands)
     for (int n = 0; n < levels; n++)
         adjoint[n] = n;
     state[0] = 1.0;
-    const struct mm_band_sweep sweep = {stride, levels, bands, cosine, sine, carried};
+    const struct mm_band_sweep sweep = {stride, levels, bands, cosine, sine, row_factors, carried};
+    loops->fill_rows(&sweep, &qubit, row_factors);
     count_elements(levels, bands, &loop);
-    time_loops(loops, &sweep, state, adjoint, &loop);
+    time_loops(loops, &sweep, &qubit, state, adjoint, &loop);
     free(cosine);
     free(sine);
+    free(row_factors);
     free(carried);
     free(state);
     free(adjoint);
     return loop;
+}
+
+double processor_seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time); /* cannot fail either */
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/** Seconds of one spectrum of eigen->matrix, and of the derivative with `vectors`. */
+static double time_spectrum(struct mm_eigen *eigen, int levels, bool vectors)
+{
+    struct mm_error error;
+    const double start = processor_seconds();
+    if (mm_eigen_solve(eigen, levels, vectors, &error) != MM_OK) {
+        fprintf(stderr, "collision_loop: %s\n", error.message);
+        exit(1);
+    }
+    if (vectors)
+        mm_eigen_passive_projector(eigen, levels);
+    return processor_seconds() - start;
+}
+
+struct spectrum_time measure_spectrum(const double *density, int levels)
+{
+    struct mm_eigen eigen = {0};
+    struct mm_error error;
+    struct spectrum_time time = {1.0, 1.0};
+    if (mm_eigen_reserve(&eigen, levels, &error) != MM_OK) {
+        fprintf(stderr, "collision_loop: %s\n", error.message);
+        exit(1);
+    }
+    memcpy(eigen.matrix, density, (size_t)levels * (size_t)levels * sizeof *density);
+    for (int i = 0; i < SPECTRA; i++) {
+        time.values_seconds = fmin(time.values_seconds, time_spectrum(&eigen, levels, false));
+        time.vectors_seconds = fmin(time.vectors_seconds, time_spectrum(&eigen, levels, true));
+    }
+    mm_eigen_free(&eigen);
+    return time;
 }

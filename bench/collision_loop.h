@@ -1,4 +1,4 @@
-/* collision_loop.h - how fast the loops of the cpu backend run by themselves, measured. */
+/* collision_loop.h - how fast the parts of the cpu backend run by themselves, measured. */
 #ifndef COLLISION_LOOP_H
 #define COLLISION_LOOP_H
 
@@ -12,5 +12,17 @@ struct collision_loop {
 
 /** Measures the widest loops on a window of `levels` levels and `bands` diagonals; takes a few milliseconds. */
 struct collision_loop measure_collision_loop(int levels, int bands);
+
+struct spectrum_time {
+    double values_seconds;  /* eigenvalues and passive energy, as a loss needs them */
+    double vectors_seconds; /* these, eigenvectors and the derivative, as a gradient needs them */
+};
+
+/** Processor time this process has used, which other programs do not lengthen. */
+double processor_seconds(void);
+
+/** Measures in processor time the spectrum of a density matrix, column-major, lower triangle; takes some
+ * milliseconds. */
+struct spectrum_time measure_spectrum(const double *density, int levels);
 
 #endif

@@ -1,9 +1,10 @@
-/* machine_limits.c - how fast one core can multiply and load, measured with loops that do nothing else.
+/* machine_limits.c - how fast one core can multiply, load and store, measured with loops that do nothing else.
  *
  * Multiply-adds: a <- a f + s on twelve independent vectors, more than latency times throughput of any core, so
  * that the units are never idle. Loads: vectors of a 16 KiB buffer, which lies in the first-level cache, are
- * brought into registers; an empty assembler statement uses each, so that the compiler keeps them.
- * The best of several repetitions counts: anything else the core does only makes a loop slower.
+ * brought into registers; an empty assembler statement uses each, so that the compiler keeps them. Stores: a
+ * register is written all over that buffer. The best of several repetitions counts: anything else the core does
+ * only makes a loop slower.
  */
 #include "machine_limits.h"
 
@@ -15,7 +16,8 @@
 
 enum { CHAINS = 12, BUFFER_BYTES = 16384, LOADS_UNROLLED = 8, ROUNDS = 200000, PASSES = 20000, REPETITIONS = 7 };
 
-/** Defines multiply_adds_NAME and loads_NAME for vectors of some bytes; both return the operations they did. */
+/** Defines multiply_adds_NAME, loads_NAME and stores_NAME for vectors of some bytes; all return the operations they
+ * did. */
 #define DEFINE_LOOPS(name, instructions, bytes, vector_register)                                                   \
     typedef double vector_##name __attribute__((vector_size(bytes)));                                              \
                                                                                                                    \
@@ -45,6 +47,19 @@ enum { CHAINS = 12, BUFFER_BYTES = 16384, LOADS_UNROLLED = 8, ROUNDS = 200000, P
                 for (size_t j = 0; j < LOADS_UNROLLED; j++)                                                        \
                     __asm__ volatile("" : : vector_register(vectors[i + j]));                                      \
         return (double)PASSES * (BUFFER_BYTES / sizeof(double));                                                   \
+    }                                                                                                              \
+                                                                                                                   \
+    __attribute__((target(instructions), noinline)) static double stores_##name(void *buffer)                      \
+    {                                                                                                              \
+        vector_##name *vectors = buffer;                                                                           \
+        vector_##name value = vectors[0];                                                                          \
+        for (int pass = 0; pass < PASSES; pass++)                                                                  \
+            for (size_t i = 0; i < BUFFER_BYTES / sizeof *vectors; i += LOADS_UNROLLED)                            \
+                for (size_t j = 0; j < LOADS_UNROLLED; j++) {                                                      \
+                    vectors[i + j] = value;                                                                        \
+                    __asm__ volatile("" : : "m"(vectors[i + j]));                                                  \
+                }                                                                                                  \
+        return (double)PASSES * (BUFFER_BYTES / sizeof(double));                                                   \
     }
 
 DEFINE_LOOPS(avx512, "avx512f", 64, "v")
@@ -64,7 +79,7 @@ static double greater(double a, double b)
 }
 
 static struct machine_limits measure(const char *instruction_set, double (*multiply_adds)(double, double),
-                                     double (*loads)(const void *))
+                                     double (*loads)(const void *), double (*stores)(void *))
 {
     static _Alignas(64) double buffer[BUFFER_BYTES / sizeof(double)];
     struct machine_limits limits = {.instruction_set = instruction_set};
@@ -77,7 +92,10 @@ static struct machine_limits measure(const char *instruction_set, double (*multi
         double middle = now();
         limits.multiply_adds_per_second = greater(limits.multiply_adds_per_second, done / (middle - start));
         done = loads(buffer);
-        limits.loads_per_second = greater(limits.loads_per_second, done / (now() - middle));
+        double end = now();
+        limits.loads_per_second = greater(limits.loads_per_second, done / (end - middle));
+        done = stores(buffer);
+        limits.stores_per_second = greater(limits.stores_per_second, done / (now() - end));
     }
     return limits;
 }
@@ -85,9 +103,9 @@ static struct machine_limits measure(const char *instruction_set, double (*multi
 struct machine_limits measure_machine_limits(void)
 {
     if (__builtin_cpu_supports("avx512f"))
-        return measure("AVX-512", multiply_adds_avx512, loads_avx512);
+        return measure("AVX-512", multiply_adds_avx512, loads_avx512, stores_avx512);
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return measure("AVX2", multiply_adds_avx2, loads_avx2);
+        return measure("AVX2", multiply_adds_avx2, loads_avx2, stores_avx2);
     return (struct machine_limits){0};
 }
 

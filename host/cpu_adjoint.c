@@ -70,12 +70,14 @@ mm_status mm_cpu_checkpoint_save(struct mm_cpu_run *run, int depth, int64_t inde
     return MM_OK;
 }
 
-/** Brings a checkpoint back into a matrix of the run, whose replay goes on from there. */
-static void restore(struct mm_cpu_run *run, int depth, int64_t index, int64_t collision, double *matrix)
+/** Brings a checkpoint back into a matrix of the run, whose replay goes on from there.
+ *  @param window  outside it the matrix is zero before */
+static void restore(struct mm_cpu_run *run, int depth, int64_t index, int64_t collision, double *matrix,
+                    struct mm_window window)
 {
     const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
     mm_cpu_run_seek(run, collision);
-    memset(matrix, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+    mm_cpu_run_clip(run, matrix, window, checkpoint->window);
     mm_cpu_run_copy_window(checkpoint->data, (size_t)mm_band_columns(checkpoint->window.levels), matrix,
                            run->stride, checkpoint->window);
 }
@@ -109,15 +111,14 @@ static mm_status recompute_segment(struct mm_cpu_run *run, int depth, int64_t in
     mm_status status = reserve_segment(run, end - first, error);
     if (status != MM_OK)
         return status;
-    restore(run, depth, index, first, run->segment[0].data);
+    restore(run, depth, index, first, run->segment[0].data, run->segment[0].window);
     run->segment[0].window = run->window;
     for (int64_t k = first; k + 1 < end; k++) {
         struct mm_segment_state *state = &run->segment[k - first], *next = state + 1;
         status = mm_cpu_run_prepare(run, state->data, error);
         if (status != MM_OK)
             return status;
-        if (next->window.levels != run->window.levels || next->window.bands != run->window.bands)
-            memset(next->data, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+        mm_cpu_run_clip(run, next->data, next->window, run->window);
         next->window = run->window;
         mm_cpu_run_collide(run, state->data, next->data);
     }
@@ -172,7 +173,8 @@ static mm_status refine(struct sweep *sweep, int depth, int64_t index, int64_t f
                         struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
-    restore(run, depth, index, first, run->state);
+    memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+    restore(run, depth, index, first, run->state, (struct mm_window){0, 0});
     for (int64_t k = first; k < end; k++) {
         mm_status status = MM_OK;
         if ((k - first) % spacing == 0)

@@ -1,4 +1,5 @@
-/* cpu_band.h - the vector loops of the cpu backend: one collision forward, one collision of the adjoint. */
+/* cpu_band.h - the vector loops of the cpu backend: one collision forward, one collision of the adjoint, and the
+ * dense part of a spectrum. */
 #ifndef MM_CPU_BAND_H
 #define MM_CPU_BAND_H
 
@@ -6,6 +7,15 @@
 #include <stddef.h>
 
 struct mm_qubit;
+struct mm_tridiagonal;
+
+enum { MM_ROW_DOUBLES = 24 }; /* row factors of one block of lanes: 3 of MM_COLUMN_BLOCK */
+
+/** Rows of row factors that a window of `levels` levels needs. */
+static inline int mm_band_rows(int levels)
+{
+    return levels + 2;
+}
 
 /** Where and with what one collision is applied. All arrays are borrowed and 64-byte aligned. */
 struct mm_band_sweep {
@@ -14,6 +24,7 @@ struct mm_band_sweep {
     int bands;            /* diagonals 0 .. bands-1 are live, bands <= L; diagonal `bands` exists and is zero */
     const double *cosine; /* C_n for n <= L, then finite padding, [2 * columns(L) + 2 blocks] */
     const double *sine;   /* S_n for n < L, then zeros, same length: nothing leaves the window upwards */
+    const double *rows;   /* of fill_rows, for forward only */
     double *carried;      /* scratch, [bands + 1][MM_COLUMN_BLOCK] */
 };
 
@@ -22,8 +33,15 @@ struct mm_band_loops {
     const char *name;
     bool (*supported)(void);
 
-    /** target = window of Phi(source) (collision.h). source and target may be the same matrix.
-     *  Entries of source outside the window must be zero; those of target outside it are not touched. */
+    /** Fills the row factors of a qubit from sweep's cosine and sine: for every row n those of the lanes n .. n+7
+     * side by side, so that loads are aligned. They hold for all sweeps with the same tables and levels; without
+     * coherence there are none.
+     *  @param rows  [mm_band_rows(levels)][MM_ROW_DOUBLES], out, 64-byte aligned */
+    void (*fill_rows)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, double *rows);
+
+    /** target = window of Phi(source) (collision.h), with the row factors of the qubit. source and target may be
+     * the same matrix. Entries of source outside the window must be zero; those of target outside it are not
+     * touched. */
     void (*forward)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const double *source,
                     double *target);
 
@@ -32,6 +50,13 @@ struct mm_band_loops {
      *  over both triangles and adjoint is the matrix before the call. */
     void (*adjoint)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, double *adjoint,
                     const double *state, double *by_q, double *by_x);
+
+    /** Reduces a symmetric matrix to tridiagonal form (tridiagonal.h). */
+    void (*tridiagonalize)(const struct mm_tridiagonal *target);
+
+    /** Z = Q Z: turns eigenvectors of T into those of the matrix that was reduced.
+     *  @param vectors  [stride][stride], one a column, padding finite; 64-byte aligned */
+    void (*transform_back)(const struct mm_tridiagonal *reduced, double *vectors);
 };
 
 /** All loops compiled in, widest first; the last one runs everywhere. *count gets their number. */

@@ -1,8 +1,9 @@
 /* cpu_band_loops.h - the vector loops themselves, included once per instruction set (cpu_band_*.c).
  *
- * The includer defines MM_VECTOR_LENGTH (doubles a vector, a divisor of MM_COLUMN_BLOCK). Lanes are neighbouring
+ * Vectors are those of cpu_vector.h. Lanes are neighbouring
  * columns m .. m+length-1; the march goes down the diagonals d, so that lane i is at row n = m+i+d. Per vector of
- * elements that is five loads, two stores and one lane shift against twelve multiply-adds.
+ * elements that is seven loads, two stores and one lane shift against ten multiply-adds forward (cpu_forward.h),
+ * and six loads against sixteen in the adjoint (collision.h).
  *
  * A matrix is updated in place: the blocks left of the current one are new already, so each block leaves its old
  * elements in `carried`, from which the next block takes its left neighbours. Elements above the diagonal come
@@ -11,54 +12,9 @@
  */
 #include "band_layout.h"
 #include "cpu_band.h"
+#include "cpu_vector.h"
 
-typedef double mm_vector __attribute__((vector_size(8 * MM_VECTOR_LENGTH)));
-typedef double mm_vector_unaligned __attribute__((vector_size(8 * MM_VECTOR_LENGTH), aligned(8)));
-
-#define MM_REAL mm_vector
-#include "collision.h"
-
-MM_INLINE mm_vector load(const double *from)
-{
-    return *(const mm_vector *)from;
-}
-
-MM_INLINE mm_vector load_unaligned(const double *from)
-{
-    return *(const mm_vector_unaligned *)from;
-}
-
-MM_INLINE void store(double *to, mm_vector value)
-{
-    *(mm_vector *)to = value;
-}
-
-/** Elements one column to the left: the last lane of `before`, then all but the last of `current`. */
-MM_INLINE mm_vector shift_right(mm_vector before, mm_vector current)
-{
-#if MM_VECTOR_LENGTH == 8
-#define MM_SHIFT_LANES 7, 8, 9, 10, 11, 12, 13, 14
-#elif MM_VECTOR_LENGTH == 4
-#define MM_SHIFT_LANES 3, 4, 5, 6
-#elif MM_VECTOR_LENGTH == 2
-#define MM_SHIFT_LANES 1, 2
-#endif
-#ifdef __clang__
-    return __builtin_shufflevector(before, current, MM_SHIFT_LANES);
-#else
-    typedef long long lanes __attribute__((vector_size(8 * MM_VECTOR_LENGTH)));
-    return __builtin_shuffle(before, current, (lanes){MM_SHIFT_LANES});
-#endif
-#undef MM_SHIFT_LANES
-}
-
-MM_INLINE double sum_lanes(mm_vector value)
-{
-    double sum = value[0];
-    for (int lane = 1; lane < MM_VECTOR_LENGTH; lane++)
-        sum += value[lane];
-    return sum;
-}
+#include "cpu_forward.h"
 
 /** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. The first
  *  block (a constant where this is inlined) has none. */
@@ -78,7 +34,8 @@ MM_INLINE struct mm_column load_column(const struct mm_band_sweep *sweep, int m)
     return column;
 }
 
-/** Row factors of the lanes at diagonal d; the caller rolls `cosine`, since C_{n+1} is C_n of the next row. */
+/** Row factors of the adjoint's lanes at diagonal d; the caller rolls `cosine`, since C_{n+1} is C_n of the next
+ * row. */
 MM_INLINE struct mm_row next_row(const struct mm_band_sweep *sweep, int m, int d, mm_vector *cosine)
 {
     struct mm_row row;
@@ -96,10 +53,64 @@ MM_INLINE int block_bands(const struct mm_band_sweep *sweep, int m)
     return below < sweep->bands ? below : sweep->bands;
 }
 
-MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
-                             const double *source, double *target)
+static void fill_rows(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, double *rows)
 {
-    const struct mm_forward_factors column = mm_forward_column(*qubit, load_column(sweep, m));
+    if (!mm_is_coherent(*qubit))
+        return;
+    const struct mm_sine_scales scales = mm_sine_scales_of(*qubit);
+    for (int n = 0; n < mm_band_rows(sweep->levels); n++)
+        for (int lane = 0; lane < MM_COLUMN_BLOCK; lane += MM_VECTOR_LENGTH) {
+            double *row = rows + (size_t)n * MM_ROW_DOUBLES + lane;
+            const mm_vector sine = load_unaligned(sweep->sine + n + lane);
+            store(row, load_unaligned(sweep->cosine + n + lane));
+            store(row + MM_COLUMN_BLOCK, scales.down * sine);
+            store(row + 2 * MM_COLUMN_BLOCK, scales.up * sine);
+        }
+}
+
+/** Column factors and running sums of one of the two forms. Which one is a constant wherever these are used, so
+ * that the other disappears. */
+struct forward_lanes {
+    bool coherent;
+    struct mm_march_factors paired;
+    struct mm_march paired_march;
+    struct mm_forward_factors plain;
+    struct mm_forward_march plain_march;
+};
+
+MM_INLINE struct forward_lanes start_forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
+                                             bool coherent, mm_vector own, mm_vector left)
+{
+    const struct mm_column column = load_column(sweep, m);
+    struct forward_lanes lanes = {.coherent = coherent};
+    if (coherent) {
+        lanes.paired = mm_march_column(*qubit, column);
+        lanes.paired_march = mm_march_start(&lanes.paired, own, left);
+    } else {
+        lanes.plain = mm_forward_column(*qubit, column);
+        lanes.plain_march = mm_forward_start(&lanes.plain, own, left);
+    }
+    return lanes;
+}
+
+/** Takes the elements of the lanes that start at row n; returns the row above. */
+MM_INLINE mm_vector forward_row(const struct mm_band_sweep *sweep, int n, mm_vector own, mm_vector left,
+                                mm_vector right, struct forward_lanes *lanes)
+{
+    if (lanes->coherent) {
+        const double *place = sweep->rows + (size_t)n * MM_ROW_DOUBLES;
+        const struct mm_march_row row = {load(place), load(place + MM_ROW_DOUBLES), load(place + MM_COLUMN_BLOCK),
+                                         load(place + 2 * MM_COLUMN_BLOCK)};
+        return mm_march_element(&lanes->paired, row, own, left, right, &lanes->paired_march);
+    }
+    const struct mm_row row = {load_unaligned(sweep->cosine + n), load_unaligned(sweep->cosine + n + 1),
+                               load_unaligned(sweep->sine + n)};
+    return mm_forward_element(&lanes->plain, row, own, left, right, &lanes->plain_march);
+}
+
+MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
+                             bool coherent, const double *source, double *target)
+{
     const int bands = block_bands(sweep, m);
     const size_t stride = sweep->stride;
     const mm_vector zero = {0};
@@ -108,30 +119,34 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
     mm_vector left_above = carry(sweep->carried, 0, own, first);
     mm_vector left = carry(sweep->carried, 1, below, first);
     mm_vector right = below;
-    mm_vector cosine = load(sweep->cosine + m);
-    struct mm_forward_march march = mm_forward_start(&column, left, left_above);
-    struct mm_row row = next_row(sweep, m, 0, &cosine);
-    mm_forward_element(&column, row, own, left, right, &march);
+    struct forward_lanes lanes = start_forward(sweep, qubit, m, coherent, left, left_above);
+    forward_row(sweep, m, own, left, right, &lanes);
     for (int d = 1; d < bands; d++) {
         own = below;
         below = load(source + mm_band_index(stride, d + 1, m));
         left = carry(sweep->carried, d + 1, below, first);
         right = load_unaligned(source + mm_band_index(stride, d - 1, m + 1));
-        row = next_row(sweep, m, d, &cosine);
-        store(target + mm_band_index(stride, d - 1, m), mm_forward_element(&column, row, own, left, right, &march));
+        store(target + mm_band_index(stride, d - 1, m), forward_row(sweep, m + d, own, left, right, &lanes));
     }
     right = load_unaligned(source + mm_band_index(stride, bands - 1, m + 1));
-    row = next_row(sweep, m, bands, &cosine);
-    store(target + mm_band_index(stride, bands - 1, m),
-          mm_forward_element(&column, row, zero, zero, right, &march));
+    store(target + mm_band_index(stride, bands - 1, m), forward_row(sweep, m + bands, zero, zero, right, &lanes));
+}
+
+MM_INLINE void forward_blocks(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, bool coherent,
+                              const double *source, double *target)
+{
+    forward_block(sweep, qubit, 0, true, coherent, source, target);
+    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
+        forward_block(sweep, qubit, m, false, coherent, source, target);
 }
 
 static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const double *source,
                     double *target)
 {
-    forward_block(sweep, qubit, 0, true, source, target);
-    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        forward_block(sweep, qubit, m, false, source, target);
+    if (mm_is_coherent(*qubit))
+        forward_blocks(sweep, qubit, true, source, target);
+    else
+        forward_blocks(sweep, qubit, false, source, target);
 }
 
 /** Where an adjoint march stands: its running sums, and <dPhi^T(A), R> of the elements it has passed. */

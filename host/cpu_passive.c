@@ -76,6 +76,7 @@ mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double 
     mm_status status = mm_eigen_reserve(&run->eigen, levels, error);
     if (status != MM_OK)
         return status;
+    run->eigen.loops = run->loops;
     gather(run);
     status = mm_eigen_solve(&run->eigen, levels, derivative, error);
     if (status != MM_OK)

@@ -63,6 +63,7 @@ static void fill_tables(struct mm_cpu_run *run)
     for (int n = 0; n <= run->capacity_levels; n++)
         run->cosine[n] = mm_collision_cos(run->g, n, run->levels);
     fill_sines(run, 0);
+    run->rows_levels = 0;
 }
 
 static void free_segment(struct mm_cpu_run *run)
@@ -90,12 +91,14 @@ static mm_status reserve(struct mm_cpu_run *run, struct mm_window window, struct
     size_t rows = 2 * (size_t)mm_band_columns(larger.capacity_levels) + 2 * MM_COLUMN_BLOCK;
     larger.cosine = mm_allocate_doubles(rows);
     larger.sine = mm_allocate_doubles(rows);
+    larger.rows = mm_allocate_doubles((size_t)mm_band_rows(larger.capacity_levels) * MM_ROW_DOUBLES);
     larger.carried = mm_allocate_doubles((size_t)(larger.capacity_bands + 2) * MM_COLUMN_BLOCK);
     larger.state = mm_allocate_doubles(mm_cpu_run_matrix_size(&larger));
     larger.adjoint = mm_allocate_doubles(mm_cpu_run_matrix_size(&larger));
-    if (!larger.cosine || !larger.sine || !larger.carried || !larger.state || !larger.adjoint) {
+    if (!larger.cosine || !larger.sine || !larger.rows || !larger.carried || !larger.state || !larger.adjoint) {
         free(larger.cosine);
         free(larger.sine);
+        free(larger.rows);
         free(larger.carried);
         free(larger.state);
         free(larger.adjoint);
@@ -106,6 +109,7 @@ static mm_status reserve(struct mm_cpu_run *run, struct mm_window window, struct
         mm_cpu_run_copy_window(run->state, run->stride, larger.state, larger.stride, run->window);
     free(run->cosine);
     free(run->sine);
+    free(run->rows);
     free(run->carried);
     free(run->state);
     free(run->adjoint);
@@ -152,6 +156,7 @@ void mm_cpu_run_free(struct mm_cpu_run *run)
     free(run->derivatives);
     free(run->cosine);
     free(run->sine);
+    free(run->rows);
     free(run->carried);
     free(run->state);
     free(run->changes);
@@ -429,8 +434,8 @@ void mm_cpu_run_previous_window(struct mm_cpu_run *run)
 
 struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
 {
-    struct mm_band_sweep sweep = {run->stride, run->window.levels, run->window.bands,
-                                  run->cosine, run->sine,          run->carried};
+    struct mm_band_sweep sweep = {run->stride, run->window.levels, run->window.bands, run->cosine,
+                                  run->sine,   run->rows,          run->carried};
     return sweep;
 }
 
@@ -468,9 +473,19 @@ mm_status mm_cpu_run_prepare_drawn(struct mm_cpu_run *run, double *source, const
     return prepare_window(run, source, error);
 }
 
+static bool same_qubit(struct mm_qubit a, struct mm_qubit b)
+{
+    return a.excited == b.excited && a.ground == b.ground && a.coherence == b.coherence;
+}
+
 void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target)
 {
     struct mm_band_sweep sweep = mm_cpu_run_sweep(run);
+    if (run->rows_levels != run->window.levels || !same_qubit(run->rows_qubit, run->qubit)) {
+        run->loops->fill_rows(&sweep, &run->qubit, run->rows);
+        run->rows_qubit = run->qubit;
+        run->rows_levels = run->window.levels;
+    }
     run->loops->forward(&sweep, &run->qubit, source, target);
     run->collision++;
     if (run->window.levels == run->levels && target[run->levels - 1] > run->truncation_population)

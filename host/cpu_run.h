@@ -51,6 +51,9 @@ struct mm_cpu_run {
     size_t stride;
     double *cosine; /* as in mm_band_sweep */
     double *sine;   /* cut off at the window's levels */
+    double *rows;   /* row factors of rows_qubit in a window of rows_levels levels; 0 levels: of none yet */
+    struct mm_qubit rows_qubit;
+    int rows_levels;
     double *carried;
 
     double *state; /* R after `collision` collisions */

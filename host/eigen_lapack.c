@@ -1,44 +1,72 @@
-/* eigen_lapack.c - spectra of real symmetric matrices by LAPACK.
+/* eigen_lapack.c - spectra of real symmetric matrices: our reduction to tridiagonal form, then LAPACK.
  *
- * LAPACK sorts eigenvalues ascending: the k-th largest of L levels is number L-1-k.
+ * A = Q T Q^T by Householder's method (tridiagonal_loops.h); the eigenvalues of T by dsterf, or with its
+ * eigenvectors Z by dstedc (divide and conquer), and Q Z by dormtr. LAPACK's own reduction takes as long as all the
+ * rest. Eigenvalues come out ascending: the k-th largest of L levels is number L-1-k.
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cblas.h>
 #include <lapacke.h>
 
+#include "band_layout.h"
+#include "cpu_band.h"
 #include "eigen_lapack.h"
 #include "memory.h"
+#include "tridiagonal.h"
 
 void mm_eigen_free(struct mm_eigen *eigen)
 {
     free(eigen->matrix);
     free(eigen->projector);
     free(eigen->values);
+    free(eigen->reduced);
+    free(eigen->below);
+    free(eigen->scales);
+    free(eigen->vectors);
+    free(eigen->scratch);
     free(eigen->work);
     free(eigen->integer_work);
-    *eigen = (struct mm_eigen){0};
+    *eigen = (struct mm_eigen){.loops = eigen->loops};
 }
 
-/** What dsyevd wants for a matrix of `levels` rows. */
+/** What dstedc wants for a matrix of some rows. */
 struct work_sizes {
-    int work;
-    int integer_work;
+    int doubles;
+    int integers;
 };
 
 /** Block sizes inside LAPACK, and with them the last bits of a result, depend on the work space offered. It is
  *  therefore always what this size of matrix asks for, however much is allocated. */
-static mm_status query_work(int levels, bool vectors, struct work_sizes *sizes, struct mm_error *error)
+static mm_status query_work(int levels, struct work_sizes *sizes, struct mm_error *error)
 {
-    double size = 0.0, unused = 0.0;
-    int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', levels, &unused, levels, &unused,
-                                   &size, -1, &sizes->integer_work, -1);
+    double doubles = 0.0, unused = 0.0;
+    int info = LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, &unused, &unused, &unused,
+                                   mm_band_columns(levels), &doubles, -1, &sizes->integers, -1);
     if (info != 0)
-        return mm_fail(error, MM_ERROR_LAPACK, "dsyevd refused a work-space query for %d levels: info = %d", levels,
+        return mm_fail(error, MM_ERROR_LAPACK, "dstedc refused a work-space query for %d levels: info = %d", levels,
                        info);
-    sizes->work = (int)size;
+    sizes->doubles = (int)doubles;
     return MM_OK;
+}
+
+static bool allocate(struct mm_eigen *eigen, size_t levels, const struct work_sizes *sizes)
+{
+    const size_t columns = (size_t)mm_band_columns((int)levels);
+    eigen->matrix = mm_allocate_doubles(levels * levels);
+    eigen->projector = mm_allocate_doubles(levels * levels);
+    eigen->values = mm_allocate_doubles(levels);
+    eigen->reduced = mm_allocate_doubles(columns * columns);
+    eigen->below = mm_allocate_doubles(levels);
+    eigen->scales = mm_allocate_doubles(levels);
+    eigen->scratch = mm_allocate_doubles(MM_TRIDIAGONAL_VECTORS * columns);
+    eigen->vectors = mm_allocate_doubles(columns * columns);
+    eigen->work = mm_allocate_doubles((size_t)sizes->doubles);
+    eigen->integer_work = malloc((size_t)sizes->integers * sizeof(int));
+    return eigen->matrix && eigen->projector && eigen->values && eigen->reduced && eigen->below && eigen->scales &&
+           eigen->scratch && eigen->vectors && eigen->work && eigen->integer_work;
 }
 
 mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *error)
@@ -47,16 +75,10 @@ mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *
         return MM_OK;
     mm_eigen_free(eigen);
     struct work_sizes largest;
-    mm_status status = query_work(levels, true, &largest, error);
+    mm_status status = query_work(levels, &largest, error);
     if (status != MM_OK)
         return status;
-    size_t size = (size_t)levels;
-    eigen->matrix = mm_allocate_doubles(size * size);
-    eigen->projector = mm_allocate_doubles(size * size);
-    eigen->values = mm_allocate_doubles(size);
-    eigen->work = mm_allocate_doubles((size_t)largest.work);
-    eigen->integer_work = malloc((size_t)largest.integer_work * sizeof(int));
-    if (!eigen->matrix || !eigen->projector || !eigen->values || !eigen->work || !eigen->integer_work) {
+    if (!allocate(eigen, (size_t)levels, &largest)) {
         mm_eigen_free(eigen);
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the eigenvalues of %d levels", levels);
     }
@@ -64,16 +86,63 @@ mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *
     return MM_OK;
 }
 
-mm_status mm_eigen_solve(struct mm_eigen *eigen, int levels, bool vectors, struct mm_error *error)
+/** Copies the matrix to where it is reduced: padded with zeros, and its diagonal blocks completed. */
+static void copy_for_reduction(const double *matrix, int levels, const struct mm_tridiagonal *target)
 {
+    for (int column = 0; column < (int)target->stride; column++) {
+        double *to = target->matrix + (size_t)column * target->stride;
+        const int block = column / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
+        const int above = column < levels ? column : levels;
+        for (int row = block; row < above; row++)
+            to[row] = column < levels ? matrix[(size_t)row * (size_t)levels + (size_t)column] : 0.0;
+        for (int row = column; row < levels; row++)
+            to[row] = matrix[(size_t)column * (size_t)levels + (size_t)row];
+        for (int row = levels; row < (int)target->stride; row++)
+            to[row] = 0.0;
+    }
+}
+
+/** The padding of the eigenvectors, which the loops run over. */
+static void clear_padding(double *vectors, size_t levels, size_t stride)
+{
+    for (size_t column = 0; column < levels; column++)
+        memset(vectors + column * stride + levels, 0, (stride - levels) * sizeof(double));
+    memset(vectors + levels * stride, 0, (stride - levels) * stride * sizeof(double));
+}
+
+/** Eigenvectors of T, turned into those of the matrix. */
+static mm_status find_vectors(struct mm_eigen *eigen, const struct mm_band_loops *loops,
+                              const struct mm_tridiagonal *reduced, struct mm_error *error)
+{
+    const int levels = reduced->levels;
     struct work_sizes sizes;
-    mm_status status = query_work(levels, vectors, &sizes, error);
+    mm_status status = query_work(levels, &sizes, error);
     if (status != MM_OK)
         return status;
-    int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', levels, eigen->matrix, levels,
-                                   eigen->values, eigen->work, sizes.work, eigen->integer_work, sizes.integer_work);
+    int info =
+        LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, eigen->values, eigen->below, eigen->vectors,
+                            (int)reduced->stride, eigen->work, sizes.doubles, eigen->integer_work, sizes.integers);
     if (info != 0)
-        return mm_fail(error, MM_ERROR_LAPACK, "dsyevd failed on a density matrix of %d levels: info = %d", levels,
+        return mm_fail(error, MM_ERROR_LAPACK, "dstedc failed on a density matrix of %d levels: info = %d", levels,
+                       info);
+    clear_padding(eigen->vectors, (size_t)levels, reduced->stride);
+    loops->transform_back(reduced, eigen->vectors);
+    return MM_OK;
+}
+
+mm_status mm_eigen_solve(struct mm_eigen *eigen, int levels, bool vectors, struct mm_error *error)
+{
+    const struct mm_band_loops *loops = eigen->loops != NULL ? eigen->loops : mm_band_loops_find(NULL);
+    const struct mm_tridiagonal reduced = {
+        levels,        (size_t)mm_band_columns(levels), eigen->reduced, eigen->values, eigen->below, eigen->scales,
+        eigen->scratch};
+    copy_for_reduction(eigen->matrix, levels, &reduced);
+    loops->tridiagonalize(&reduced);
+    if (vectors)
+        return find_vectors(eigen, loops, &reduced, error);
+    int info = LAPACKE_dsterf_work(levels, eigen->values, eigen->below);
+    if (info != 0)
+        return mm_fail(error, MM_ERROR_LAPACK, "dsterf failed on a density matrix of %d levels: info = %d", levels,
                        info);
     return MM_OK;
 }
@@ -88,8 +157,9 @@ double mm_eigen_passive_energy(const struct mm_eigen *eigen, int levels)
 
 void mm_eigen_passive_projector(struct mm_eigen *eigen, int levels)
 {
+    const int stride = mm_band_columns(levels);
     for (int k = 0; k < levels; k++)
-        cblas_dscal(levels, sqrt((double)k), eigen->matrix + (size_t)(levels - 1 - k) * (size_t)levels, 1);
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, levels, levels, 1.0, eigen->matrix, levels, 0.0,
+        cblas_dscal(levels, sqrt((double)k), eigen->vectors + (size_t)(levels - 1 - k) * (size_t)stride, 1);
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, levels, levels, 1.0, eigen->vectors, stride, 0.0,
                 eigen->projector, levels);
 }

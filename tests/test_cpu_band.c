@@ -17,7 +17,7 @@
 #include "density_checks.h"
 #include "memory.h"
 
-enum { CASES = 60, LEVELS_MOST = 70 };
+enum { CASES = 150, LEVELS_MOST = 70 };
 
 /** A random window with random contents, as full matrices and in the layout of the loops. */
 struct band_case {
@@ -30,6 +30,7 @@ struct band_case {
     size_t size;
     double *cosine;
     double *sine;
+    double *rows;
     double *carried;
     double *state;
     double *adjoint;
@@ -45,20 +46,32 @@ static double *random_matrix(const struct band_case *test, uint64_t *random)
     return matrix;
 }
 
+/** One in four has no coherence, or so little that the loops must not divide by it. */
+static struct mm_qubit random_qubit(uint64_t *random)
+{
+    static const double corners[][2] = {{0.0, 0.3}, {0.6, 0.0},    {0.6, 1.0},   {0.0, 1.0},
+                                        {0.0, 0.0}, {1e-160, 0.4}, {1e-90, 0.4}, {1e-9, 1e-12}};
+    const int corner = random_integer(random, 0, 31);
+    if (corner < (int)(sizeof corners / sizeof corners[0]))
+        return mm_qubit_from_population(corners[corner][0], corners[corner][1]);
+    return mm_qubit_from_population(random_uniform(random), random_uniform(random));
+}
+
 static void create_case(struct band_case *test, uint64_t *random)
 {
     test->levels = random_integer(random, 1, LEVELS_MOST);
     test->space = random_integer(random, 0, 1) ? test->levels : test->levels + random_integer(random, 1, 20);
     test->bands = random_integer(random, 1, test->levels);
     test->g = 0.1 + 2.4 * random_uniform(random);
-    test->qubit = mm_qubit_from_population(random_uniform(random), random_uniform(random));
+    test->qubit = random_qubit(random);
     test->stride = mm_band_stride(test->space);
     test->size = (size_t)(test->bands + 1) * test->stride;
     size_t rows = 2 * (size_t)mm_band_columns(test->space) + 2 * MM_COLUMN_BLOCK;
     test->cosine = mm_allocate_doubles(rows);
     test->sine = mm_allocate_doubles(rows);
     test->carried = mm_allocate_doubles((size_t)(test->bands + 2) * MM_COLUMN_BLOCK);
-    assert_true(test->cosine && test->sine && test->carried);
+    test->rows = mm_allocate_doubles((size_t)mm_band_rows(test->space) * MM_ROW_DOUBLES);
+    assert_true(test->cosine && test->sine && test->carried && test->rows);
     for (int n = 0; n <= test->space; n++)
         test->cosine[n] = mm_collision_cos(test->g, n, test->space);
     for (int n = 0; n < test->levels; n++)
@@ -71,6 +84,7 @@ static void free_case(struct band_case *test)
 {
     free(test->cosine);
     free(test->sine);
+    free(test->rows);
     free(test->carried);
     free(test->state);
     free(test->adjoint);
@@ -78,7 +92,8 @@ static void free_case(struct band_case *test)
 
 static struct mm_band_sweep case_sweep(const struct band_case *test)
 {
-    return (struct mm_band_sweep){test->stride, test->levels, test->bands, test->cosine, test->sine, test->carried};
+    return (struct mm_band_sweep){test->stride, test->levels, test->bands,  test->cosine,
+                                  test->sine,   test->rows,   test->carried};
 }
 
 /** Element (n, m) of a windowed matrix; zero outside. */
@@ -166,6 +181,7 @@ static void check_forward(const struct mm_band_loops *loops, const struct band_c
     double *target = mm_allocate_doubles(test->size), *in_place = mm_allocate_doubles(test->size);
     assert_true(target && in_place);
     memcpy(in_place, test->state, test->size * sizeof(double));
+    loops->fill_rows(&sweep, &test->qubit, test->rows);
     loops->forward(&sweep, &test->qubit, test->state, target);
     loops->forward(&sweep, &test->qubit, in_place, in_place);
     assert_is_channel(test, test->state, target);

@@ -1,0 +1,211 @@
+/* tridiagonal_loops.h - Householder's reduction to tridiagonal form and back, included once per instruction set.
+ *
+ * Step k takes column k of what is left of A to a multiple of the unit vector k+1 by H = I - tau u u^T, with
+ * u_{k+1} = 1, and replaces the rest by H A H = A - u w^T - w u^T, where p = tau A u and w = p - (tau/2) (p^T u) u
+ * (Golub and Van Loan, Matrix Computations, 8.3.1).
+ *
+ * The next column needs only itself to be brought up to date; the rest waits for the product with the next u, so
+ * that one pass over what is left does both: four multiply-adds, one load and one store an element of the lower
+ * half. Diagonal blocks are kept whole, so that vectors need no masks. The entries of u, v and w are zero where A
+ * is done.
+ */
+#include <math.h>
+
+#include "band_layout.h"
+#include "cpu_vector.h"
+#include "tridiagonal.h"
+
+enum { COLUMNS_AT_ONCE = 4 };
+
+/** A column whose square is below this counts as zero: it is far below what a double can tell beside 1. */
+static const double SMALLEST_SQUARE = 1e-280;
+
+/** Vectors of a pass. The update from the last step is A - v w^T - w v^T, the product wanted p = A u. */
+struct pass {
+    const struct mm_tridiagonal *target;
+    int rows; /* levels in whole blocks */
+    double *v;
+    double *w;
+    double *u;
+    double *p;
+};
+
+/** A diagonal block: p gets what it gives to its own rows. */
+MM_INLINE void pass_diagonal(const struct pass *pass, int block)
+{
+    for (int i = block; i < block + MM_COLUMN_BLOCK; i += MM_VECTOR_LENGTH) {
+        const mm_vector v = load(pass->v + i), w = load(pass->w + i);
+        mm_vector p = load(pass->p + i);
+        for (int column = block; column < block + MM_COLUMN_BLOCK; column++) {
+            double *place = pass->target->matrix + (size_t)column * pass->target->stride + i;
+            const mm_vector element = load(place) - v * pass->w[column] - w * pass->v[column];
+            store(place, element);
+            p += element * pass->u[column];
+        }
+        store(pass->p + i, p);
+    }
+}
+
+/** Some columns below their diagonal block: p gets what they give to their rows, and by symmetry to their columns.
+ */
+MM_INLINE void pass_below(const struct pass *pass, int column, int first_row)
+{
+    const size_t stride = pass->target->stride;
+    double *matrix = pass->target->matrix + (size_t)column * stride;
+    double v_column[COLUMNS_AT_ONCE], w_column[COLUMNS_AT_ONCE], u_column[COLUMNS_AT_ONCE];
+    mm_vector sums[COLUMNS_AT_ONCE] = {{0}};
+    for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+        v_column[c] = pass->v[column + c];
+        w_column[c] = pass->w[column + c];
+        u_column[c] = pass->u[column + c];
+    }
+    for (int i = first_row; i < pass->rows; i += MM_VECTOR_LENGTH) {
+        const mm_vector v = load(pass->v + i), w = load(pass->w + i), u = load(pass->u + i);
+        mm_vector p = load(pass->p + i);
+        for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+            double *place = matrix + (size_t)c * stride + i;
+            const mm_vector element = load(place) - v * w_column[c] - w * v_column[c];
+            store(place, element);
+            p += element * u_column[c];
+            sums[c] += element * u;
+        }
+        store(pass->p + i, p);
+    }
+    for (int c = 0; c < COLUMNS_AT_ONCE; c++)
+        pass->p[column + c] += sum_lanes(sums[c]);
+}
+
+/** Brings everything from column `first` on up to date, and p = A u for it. */
+static void run_pass(const struct pass *pass, int first)
+{
+    const int start = first / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
+    memset(pass->p + start, 0, (size_t)(pass->rows - start) * sizeof(double));
+    for (int block = start; block < pass->rows; block += MM_COLUMN_BLOCK) {
+        pass_diagonal(pass, block);
+        for (int column = block; column < block + MM_COLUMN_BLOCK; column += COLUMNS_AT_ONCE)
+            pass_below(pass, column, block + MM_COLUMN_BLOCK);
+    }
+}
+
+static double dot(int first, int rows, const double *a, const double *b)
+{
+    mm_vector sum = {0};
+    for (int i = first / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK; i < rows; i += MM_VECTOR_LENGTH)
+        sum += load(a + i) * load(b + i);
+    return sum_lanes(sum);
+}
+
+/** Brings column k up to date in u, and takes v and w out of what is done. */
+static void take_column(const struct pass *pass, int k)
+{
+    const double *column = pass->target->matrix + (size_t)k * pass->target->stride;
+    const double v = pass->v[k], w = pass->w[k];
+    for (int i = k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK; i < pass->rows; i += MM_VECTOR_LENGTH)
+        store(pass->u + i, load(column + i) - load(pass->v + i) * w - load(pass->w + i) * v);
+    pass->target->diagonal[k] = pass->u[k];
+    for (int i = k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK; i <= k; i++)
+        pass->u[i] = pass->v[i] = pass->w[i] = 0.0;
+}
+
+/** Makes the reflector of column k of u, and keeps it. */
+static void make_reflector(const struct pass *pass, int k)
+{
+    const struct mm_tridiagonal *target = pass->target;
+    const double first = pass->u[k + 1];
+    pass->u[k + 1] = 0.0;
+    const double square = dot(k + 1, pass->rows, pass->u, pass->u);
+    double scale = 0.0;
+    target->below[k] = first;
+    target->scales[k] = 0.0;
+    if (square > SMALLEST_SQUARE) {
+        const double length = copysign(sqrt(first * first + square), first);
+        target->below[k] = -length;
+        target->scales[k] = (first + length) / length;
+        scale = 1.0 / (first + length);
+    }
+    for (int i = (k + 1) / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK; i < pass->rows; i += MM_VECTOR_LENGTH)
+        store(pass->u + i, load(pass->u + i) * scale);
+    pass->u[k + 1] = scale != 0.0 ? 1.0 : 0.0;
+    const int start = k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
+    memcpy(target->matrix + (size_t)k * target->stride + start, pass->u + start,
+           (size_t)(pass->rows - start) * sizeof(double));
+}
+
+/** Makes w of p, for the next update. */
+static void make_update(const struct pass *pass, int k)
+{
+    const double tau = pass->target->scales[k];
+    const int start = (k + 1) / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
+    for (int i = start; i <= k; i++)
+        pass->p[i] = 0.0;
+    const double share = 0.5 * tau * tau * dot(k + 1, pass->rows, pass->p, pass->u);
+    for (int i = start; i < pass->rows; i += MM_VECTOR_LENGTH)
+        store(pass->w + i, load(pass->p + i) * tau - load(pass->u + i) * share);
+}
+
+static void tridiagonalize(const struct mm_tridiagonal *target)
+{
+    const int last = target->levels - 1;
+    struct pass pass = {target,
+                        mm_band_columns(target->levels),
+                        target->scratch,
+                        target->scratch + target->stride,
+                        target->scratch + 2 * target->stride,
+                        target->scratch + 3 * target->stride};
+    memset(target->scratch, 0, MM_TRIDIAGONAL_VECTORS * target->stride * sizeof(double));
+    for (int k = 0; k < last; k++) {
+        take_column(&pass, k);
+        make_reflector(&pass, k);
+        run_pass(&pass, k + 1);
+        make_update(&pass, k);
+        double *const done = pass.v;
+        pass.v = pass.u;
+        pass.u = done;
+    }
+    take_column(&pass, last);
+}
+
+/** Two reflectors, u first, then v, on some columns of Z from row `start` on.
+ *  @param product  u^T v, by which the second sees the first */
+MM_INLINE void reflect_twice(const double *u, const double *v, double u_scale, double v_scale, double product,
+                             int start, int rows, size_t stride, double *columns)
+{
+    mm_vector u_sums[COLUMNS_AT_ONCE] = {{0}}, v_sums[COLUMNS_AT_ONCE] = {{0}};
+    double u_shares[COLUMNS_AT_ONCE], v_shares[COLUMNS_AT_ONCE];
+    for (int i = start; i < rows; i += MM_VECTOR_LENGTH)
+        for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+            const mm_vector element = load(columns + (size_t)c * stride + i);
+            u_sums[c] += element * load(u + i);
+            v_sums[c] += element * load(v + i);
+        }
+    for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+        u_shares[c] = u_scale * sum_lanes(u_sums[c]);
+        v_shares[c] = v_scale * (sum_lanes(v_sums[c]) - u_shares[c] * product);
+    }
+    for (int i = start; i < rows; i += MM_VECTOR_LENGTH) {
+        const mm_vector u_rows = load(u + i), v_rows = load(v + i);
+        for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+            double *place = columns + (size_t)c * stride + i;
+            store(place, load(place) - u_rows * u_shares[c] - v_rows * v_shares[c]);
+        }
+    }
+}
+
+/** Z = Q Z, the last reflector first. Two at a time halve the stores; where their number is odd, the last one has a
+ *  partner of zeros. */
+static void transform_back(const struct mm_tridiagonal *reduced, double *vectors)
+{
+    const size_t stride = reduced->stride;
+    const int rows = mm_band_columns(reduced->levels);
+    double *const products = reduced->scratch, *const zeros = reduced->scratch + stride;
+    memset(zeros, 0, stride * sizeof(double));
+    for (int k = reduced->levels - 2; k > 0; k -= 2)
+        products[k] =
+            dot(k, rows, reduced->matrix + (size_t)k * stride, reduced->matrix + (size_t)(k - 1) * stride);
+    for (int column = 0; column < rows; column += COLUMNS_AT_ONCE)
+        for (int k = reduced->levels - 2; k >= 0; k -= 2) {
+            const double *u = reduced->matrix + (size_t)k * stride, *v = k > 0 ? u - stride : zeros;
+            reflect_twice(u, v, reduced->scales[k], k > 0 ? reduced->scales[k - 1] : 0.0, k > 0 ? products[k] : 0.0,
+                          k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK, rows, stride, vectors + (size_t)column * stride);
+        }
+}
