@@ -5,6 +5,7 @@
  */
 #include "backend_cuda.cuh"
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -28,7 +29,7 @@ struct cuda_backend {
     const struct mm_problem *problem;
     size_t free_batches;
     struct mm_cuda_libraries libraries;
-    int device_count;
+    int device_count; /* devices in use */
     int worker_count;
     struct mm_cuda_worker workers[WORKERS_PER_DEVICE * DEVICES_MAX];
     size_t item_capacity;
@@ -78,8 +79,25 @@ void cuda_close(void *state)
     free(cuda);
 }
 
-/** Opens the workers of a device, and divides what is free then. */
-mm_status open_device(struct cuda_backend *cuda, int device, struct mm_error *error)
+/** Which processes of a run on this machine work on a device. */
+struct device_share {
+    int processes; /* that use the device */
+    bool ours;     /* this one does */
+};
+
+/** Fewer processes than devices: each takes every so many-th device; more: they share them in turn. */
+struct device_share share_device(int device, int device_count, const struct mm_solver_options *options)
+{
+    const int processes = options->host_count > 1 ? options->host_count : 1;
+    if (processes <= device_count)
+        return {1, device % processes == options->host_index};
+    return {processes / device_count + (device < processes % device_count),
+            options->host_index % device_count == device};
+}
+
+/** Opens the workers of a device, and divides what is free then.
+ *  @param processes  that do the same on this device */
+mm_status open_device(struct cuda_backend *cuda, int device, int processes, struct mm_error *error)
 {
     struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
     size_t free_bytes = 0, total_bytes = 0;
@@ -90,22 +108,29 @@ mm_status open_device(struct cuda_backend *cuda, int device, struct mm_error *er
             return status;
     }
     MM_CUDA_CHECK(error, cudaMemGetInfo(&free_bytes, &total_bytes));
-    const size_t share = static_cast<size_t>(MEMORY_SHARE * static_cast<double>(free_bytes)) / WORKERS_PER_DEVICE;
+    /* Of all its memory, because the other processes may have taken their part already. */
+    const double available =
+        processes > 1 ? fmin(static_cast<double>(total_bytes) / processes, static_cast<double>(free_bytes))
+                      : static_cast<double>(free_bytes);
+    const size_t share = static_cast<size_t>(MEMORY_SHARE * available) / WORKERS_PER_DEVICE;
     for (int i = 0; i < WORKERS_PER_DEVICE; i++)
         mm_cuda_worker_share(&workers[i], share);
     return MM_OK;
 }
 
-mm_status open_devices(struct cuda_backend *cuda, struct mm_error *error)
+mm_status open_devices(struct cuda_backend *cuda, const struct mm_solver_options *options, struct mm_error *error)
 {
     const char *reason;
-    MM_CUDA_CHECK(error, cudaGetDeviceCount(&cuda->device_count));
+    int there = 0;
+    MM_CUDA_CHECK(error, cudaGetDeviceCount(&there));
     if (!mm_cuda_libraries_find(&cuda->libraries, &reason))
         return mm_fail(error, MM_ERROR_BACKEND, "%s", reason);
-    if (cuda->device_count > DEVICES_MAX)
-        cuda->device_count = DEVICES_MAX;
-    for (int device = 0; device < cuda->device_count; device++) {
-        mm_status status = open_device(cuda, device, error);
+    for (int device = 0; device < there && cuda->device_count < DEVICES_MAX; device++) {
+        const struct device_share share = share_device(device, there, options);
+        if (!share.ours)
+            continue;
+        cuda->device_count++;
+        mm_status status = open_device(cuda, device, share.processes, error);
         if (status != MM_OK)
             return status;
     }
@@ -118,10 +143,9 @@ mm_status cuda_open(void **state, const struct mm_problem *problem, const struct
     struct cuda_backend *cuda = static_cast<struct cuda_backend *>(calloc(1, sizeof *cuda));
     if (cuda == nullptr)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the cuda backend");
-    (void)options; /* threads and instructions are the cpu's */
     cuda->problem = problem;
     cuda->free_batches = mm_problem_free_batches(problem);
-    mm_status status = open_devices(cuda, error);
+    mm_status status = open_devices(cuda, options, error);
     if (status != MM_OK) {
         cuda_close(cuda);
         return status;
@@ -241,6 +265,32 @@ mm_status cuda_evolve(void *state, const struct mm_point *point, int64_t collisi
     return mm_cuda_worker_evolve(&cuda->workers[0], point, collisions, energies, result, error);
 }
 
+/** Shares the states out to all workers. */
+mm_status cuda_evolve_drawn(void *state, size_t count, int64_t collisions, const struct mm_drawn_collision *drawn,
+                            struct mm_state *states, struct mm_error *error)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    const size_t workers = static_cast<size_t>(cuda->worker_count);
+    mm_status worst = MM_OK;
+#pragma omp parallel for schedule(static, 1) num_threads(cuda->worker_count)
+    for (size_t w = 0; w < workers; w++) {
+        const size_t begin = count * w / workers, end = count * (w + 1) / workers;
+        struct mm_error own = {};
+        mm_status status =
+            mm_cuda_worker_evolve_drawn(&cuda->workers[w], end - begin, collisions,
+                                        drawn + begin * static_cast<size_t>(collisions), states + begin, &own);
+        if (status == MM_OK)
+            continue;
+#pragma omp critical(mm_cuda_evolve_failed)
+        {
+            worst = status;
+            if (error != nullptr)
+                *error = own;
+        }
+    }
+    return worst;
+}
+
 } // namespace
 
 size_t mm_cuda_eigen_failures(const void *state)
@@ -281,5 +331,6 @@ struct mm_cuda_times mm_cuda_measured(const void *state)
 }
 
 extern "C" const struct mm_backend mm_backend_cuda = {
-    "cuda", cuda_available, cuda_open, cuda_device, cuda_preferred_points, cuda_evaluate, cuda_evolve, cuda_close,
+    "cuda",        cuda_available, cuda_open,         cuda_device, cuda_preferred_points,
+    cuda_evaluate, cuda_evolve,    cuda_evolve_drawn, cuda_close,
 };

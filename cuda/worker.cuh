@@ -4,6 +4,7 @@
 
 #include "chain_plan.cuh"
 #include "chain_sort.cuh"
+#include "drawn_collision.h"
 #include "eigen_cusolver.cuh"
 
 /** What a worker spends its time on. */
@@ -78,6 +79,11 @@ mm_status mm_cuda_worker_evaluate(struct mm_cuda_worker *worker, const struct mm
 /** As mm_solver_evolve. */
 mm_status mm_cuda_worker_evolve(struct mm_cuda_worker *worker, const struct mm_point *point, int64_t collisions,
                                 double *energies, struct mm_state *state, struct mm_error *error);
+
+/** Takes states through collisions that are given one by one, as mm_backend.evolve_drawn does. */
+mm_status mm_cuda_worker_evolve_drawn(struct mm_cuda_worker *worker, size_t count, int64_t collisions,
+                                      const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                      struct mm_error *error);
 
 /* ------------------------------------------------------------- what evaluation and evolution have in common */
 

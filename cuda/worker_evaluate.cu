@@ -283,6 +283,7 @@ mm_status replace_failures(const struct pass &pass, struct mm_error *error)
             status = mm_backend_cpu.evaluate(
                 worker->cpu, 1, &job->points[point], &job->evaluations[point],
                 job->gradients == nullptr ? nullptr : job->gradients + point * job->free_batches, error);
+        job->evaluations[point].eigen_failures = 1;
         worker->eigen_failures++;
     }
     return status;

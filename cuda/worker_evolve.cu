@@ -2,9 +2,9 @@
 #include "worker.cuh"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
+#include "band_state.cuh"
 #include "device_check.cuh"
 #include "propagate.cuh"
 
@@ -24,32 +24,11 @@ struct evolution {
     struct mm_device_chain chain; /* of the present state, once downloaded */
 };
 
-/** Element (m+d, m) of a state; zero beyond its levels. */
-double state_element(const struct mm_state *state, int d, int m)
-{
-    const size_t levels = static_cast<size_t>(state->levels);
-    return m + d < state->levels ? state->density[static_cast<size_t>(m + d) * levels + static_cast<size_t>(m)]
-                                 : 0.0;
-}
-
-/** Smallest window, in the steps in which windows grow, that holds every element that is not zero. */
-struct mm_device_window window_of(const struct mm_state *state, int most_levels)
-{
-    struct mm_device_window window = {1, 1};
-    for (int d = 0; state->density != nullptr && d < state->levels; d++)
-        for (int m = 0; m + d < state->levels; m++)
-            if (state_element(state, d, m) != 0.0)
-                window = {std::max(window.levels, m + d + 1), d + 1};
-    window.levels = (window.levels + MM_WINDOW_STEP - 1) / MM_WINDOW_STEP * MM_WINDOW_STEP;
-    window.levels = std::min(window.levels, most_levels);
-    return window;
-}
-
 double energy_of(const struct mm_state *state)
 {
     double energy = 0.0;
     for (int n = 0; state->density != nullptr && n < state->levels; n++)
-        energy += n * state_element(state, 0, n);
+        energy += n * state->density[static_cast<size_t>(n) * static_cast<size_t>(state->levels + 1)];
     return energy;
 }
 
@@ -94,12 +73,8 @@ mm_status upload_start(struct evolution *evolution, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;
     const struct mm_state *start = evolution->start;
-    const size_t size = mm_batch_matrix(evolution->batch);
     double *matrix = mm_staged<double>(worker->memory, MM_ARRAY_STATES);
-    memset(matrix, 0, size * sizeof *matrix);
-    for (int d = 0; d < evolution->window.bands; d++)
-        for (int m = 0; m + d < evolution->window.levels; m++)
-            matrix[d * evolution->batch.columns + m] = state_element(start, d, m);
+    mm_band_state_write(start, evolution->window, evolution->batch, matrix);
     struct mm_device_chain *chain = mm_staged<struct mm_device_chain>(worker->memory, MM_ARRAY_INPUT);
     *chain = evolution->chain;
     chain->collision = start->collisions;
@@ -107,8 +82,9 @@ mm_status upload_start(struct evolution *evolution, struct mm_error *error)
     chain->most_bands = evolution->window.bands;
     chain->band_error = start->band_error;
     chain->truncation_population = start->truncation_population;
-    MM_CUDA_CHECK(error, cudaMemcpyAsync(evolution->batch.state, matrix, size * sizeof *matrix,
-                                         cudaMemcpyHostToDevice, worker->stream));
+    MM_CUDA_CHECK(error, cudaMemcpyAsync(evolution->batch.state, matrix,
+                                         mm_batch_matrix(evolution->batch) * sizeof *matrix, cudaMemcpyHostToDevice,
+                                         worker->stream));
     MM_CUDA_CHECK(error, cudaMemcpyAsync(evolution->batch.chains, chain, sizeof *chain, cudaMemcpyHostToDevice,
                                          worker->stream));
     return download_chain(evolution, error);
@@ -140,36 +116,17 @@ mm_status run(struct evolution *evolution, const struct mm_point *point, double 
     return status;
 }
 
-/** Replaces the state given by the chain's, as a full matrix. */
+/** Replaces the state given by the chain's. */
 mm_status take_state(struct evolution *evolution, struct mm_state *state, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;
-    const struct mm_device_window window = evolution->chain.window;
-    const bool grows = worker->problem->levels == MM_LEVELS_AUTO;
-    const size_t levels = static_cast<size_t>(grows ? window.levels : worker->problem->levels);
     mm_status status =
         mm_cuda_worker_download(worker, MM_ARRAY_STATES, mm_batch_matrix(evolution->batch) * sizeof(double), error);
     if (status != MM_OK)
         return status;
     MM_CUDA_CHECK(error, cudaStreamSynchronize(worker->stream));
-    double *density = static_cast<double *>(calloc(levels * levels, sizeof(double)));
-    if (density == nullptr)
-        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %zu levels", levels);
-    const double *band = mm_staged<double>(worker->memory, MM_ARRAY_STATES);
-    for (int d = 0; d < window.bands; d++)
-        for (int m = 0; m + d < window.levels; m++) {
-            const size_t n = static_cast<size_t>(m + d), column = static_cast<size_t>(m);
-            const double element = band[d * evolution->batch.columns + m];
-            density[n * levels + column] = density[column * levels + n] = element;
-        }
-    free(state->density);
-    *state = {};
-    state->levels = static_cast<int>(levels);
-    state->density = density;
-    state->collisions = evolution->end;
-    state->band_error = evolution->chain.band_error;
-    state->truncation_population = evolution->chain.truncation_population;
-    return MM_OK;
+    return mm_band_state_read(mm_staged<double>(worker->memory, MM_ARRAY_STATES), evolution->batch,
+                              evolution->chain, worker->problem->levels, state, error);
 }
 
 } // namespace
@@ -179,8 +136,8 @@ mm_status mm_cuda_worker_evolve(struct mm_cuda_worker *worker, const struct mm_p
 {
     const struct mm_problem *problem = worker->problem;
     const int levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
-    struct evolution evolution = {worker, state, window_of(state, levels), state->collisions + collisions, {},
-                                  {},     {}};
+    struct evolution evolution = {
+        worker, state, mm_band_state_window(state, levels), state->collisions + collisions, {}, {}, {}};
     struct mm_chain_class size = mm_chain_class_own(problem, evolution.window);
     MM_CUDA_CHECK(error, cudaSetDevice(worker->device));
     if (energies != nullptr)

@@ -2,6 +2,7 @@
 #ifndef MM_BACKEND_H
 #define MM_BACKEND_H
 
+#include "drawn_collision.h"
 #include "micromaser.h"
 
 /** One backend. `state` is what open returned; points are checked before they arrive here, and the problem
@@ -32,6 +33,10 @@ struct mm_backend {
     mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
                         struct mm_state *result, struct mm_error *error);
 
+    /** As mm_solver_evolve_drawn. */
+    mm_status (*evolve_drawn)(void *state, size_t count, int64_t collisions, const struct mm_drawn_collision *drawn,
+                              struct mm_state *states, struct mm_error *error);
+
     void (*close)(void *state);
 };
 
@@ -46,6 +51,15 @@ struct mm_backend {
     X(cuda, MM_WITH_CUDA, MM_CUDA_ABSENT)                                                                          \
     X(cpu, 1, "")                                                                                                  \
     X(reference, 1, "")
+
+/** Evolves many states through collisions that are given one by one, in place of the problem's batches.
+ *  @param drawn   [count][collisions]: c and q in [0, 1], g finite
+ *  @param states  [count], as the state of mm_solver_evolve, all after the same number of collisions; after a
+ * failure they hold nothing of meaning, but are to be freed as ever The result of a state depends, bit for bit, on
+ * that state and its collisions alone. */
+mm_status mm_solver_evolve_drawn(struct mm_solver *solver, size_t count, int64_t collisions,
+                                 const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                 struct mm_error *error);
 
 extern const struct mm_backend mm_backend_cpu;
 extern const struct mm_backend mm_backend_reference;

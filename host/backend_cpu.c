@@ -119,6 +119,29 @@ static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t c
     return mm_cpu_evolve(&cpu->runs[0], point, collisions, energies, result, error);
 }
 
+static mm_status cpu_evolve_drawn(void *state, size_t count, int64_t collisions,
+                                  const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                  struct mm_error *error)
+{
+    struct cpu_backend *cpu = state;
+    mm_status worst = MM_OK;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(cpu->threads)
+    for (size_t i = 0; i < count; i++) {
+        struct mm_error own = {0};
+        mm_status status = mm_cpu_evolve_drawn(&cpu->runs[omp_get_thread_num()], &drawn[i * (size_t)collisions],
+                                               collisions, &states[i], &own);
+        if (status == MM_OK)
+            continue;
+#pragma omp critical(mm_cpu_evolve_failed)
+        {
+            worst = status;
+            if (error != NULL)
+                *error = own;
+        }
+    }
+    return worst;
+}
+
 const struct mm_backend mm_backend_cpu = {
     .name = "cpu",
     .available = cpu_available,
@@ -127,5 +150,6 @@ const struct mm_backend mm_backend_cpu = {
     .preferred_points = cpu_preferred_points,
     .evaluate = cpu_evaluate,
     .evolve = cpu_evolve,
+    .evolve_drawn = cpu_evolve_drawn,
     .close = cpu_close,
 };

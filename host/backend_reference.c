@@ -620,11 +620,18 @@ static mm_status reference_evolve(void *state, const struct mm_point *point, int
     return evolve_task(&task, energies, result, error);
 }
 
-mm_status mm_reference_evolve_drawn(const struct mm_problem *problem, const struct mm_drawn_collision *drawn,
-                                    int64_t collisions, struct mm_state *state, struct mm_error *error)
+static mm_status reference_evolve_drawn(void *state, size_t count, int64_t collisions,
+                                        const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                        struct mm_error *error)
 {
-    const struct task task = {problem, NULL, state, drawn, collisions, 0};
-    return evolve_task(&task, NULL, state, error);
+    const struct reference *reference = state;
+    mm_status status = MM_OK;
+    for (size_t i = 0; i < count && status == MM_OK; i++) {
+        const struct task task = {reference->problem, NULL, &states[i], &drawn[i * (size_t)collisions],
+                                  collisions,         0};
+        status = evolve_task(&task, NULL, &states[i], error);
+    }
+    return status;
 }
 
 static void reference_close(void *state)
@@ -640,5 +647,6 @@ const struct mm_backend mm_backend_reference = {
     .preferred_points = reference_preferred_points,
     .evaluate = reference_evaluate,
     .evolve = reference_evolve,
+    .evolve_drawn = reference_evolve_drawn,
     .close = reference_close,
 };

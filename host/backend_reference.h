@@ -1,11 +1,10 @@
 /* backend_reference.h - what the reference backend does beyond its table: the complex density matrix, for tests of
- * what the real gauge hides, and collisions given one by one. */
+ * what the real gauge hides. */
 #ifndef MM_BACKEND_REFERENCE_H
 #define MM_BACKEND_REFERENCE_H
 
 #include <complex.h>
 
-#include "drawn_collision.h"
 #include "micromaser.h"
 
 /** Evolves the vacuum through `collisions` collisions, as mm_solver_evolve, without going to the real gauge.
@@ -17,11 +16,5 @@
 mm_status mm_reference_density(const struct mm_problem *problem, const struct mm_point *point, int64_t collisions,
                                double *energies, struct mm_state *state, double complex **density,
                                struct mm_error *error);
-
-/** Evolves a state, as mm_solver_evolve, through collisions that are given one by one; of the problem its levels
- *  are used.
- *  @param drawn  [collisions] */
-mm_status mm_reference_evolve_drawn(const struct mm_problem *problem, const struct mm_drawn_collision *drawn,
-                                    int64_t collisions, struct mm_state *state, struct mm_error *error);
 
 #endif

@@ -271,11 +271,16 @@ static mm_status take_chains(const struct cli_curves_options *options, const str
 {
     const char *path = options->run.config_path;
     struct mm_results results = {0};
+    int64_t damaged = 0;
     mm_status status = check_same_grid(path, there, &curves->config, error);
     if (status == MM_OK)
         status = mm_results_create(&results, there, error);
     if (status == MM_OK)
-        status = mm_result_file_resume(path, there, &results, error);
+        status = mm_result_file_resume(path, there, &results, &damaged, error);
+    if (status == MM_OK && damaged > 0)
+        status = mm_fail(error, MM_ERROR_INPUT,
+                         "%s: %lld of its chains are damaged; the search command computes them again", path,
+                         (long long)damaged);
     if (status == MM_OK)
         status = options->chain >= 0 ? take_one_chain(path, &results, options->chain, curves, error)
                                      : take_best_chains(path, &results, curves, error);

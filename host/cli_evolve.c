@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli_curves.h"
+#include "cli_recording.h"
 #include "clock.h"
 #include "evolution_file.h"
 #include "json.h"
@@ -11,15 +12,13 @@
 #include "progress.h"
 
 enum {
-    OPTION_COLLISIONS = 512,
-    OPTION_STATES,
-    OPTION_PER_DECADE,
-    OPTION_EVERY,
+    OPTION_STATES = 512,
     OPTION_ENERGIES,
     OPTION_RESUME,
-    OPTION_FORCE,
-    DEFAULT_PER_DECADE = 50,
-    COLLISIONS_MAX = 1000000000,
+    OPTION_SAVE_EVERY,
+    DEFAULT_SAVE_EVERY = 30, /* seconds */
+    SAVE_EVERY_MAX = 86400,
+    SAVING_SHARE = 10, /* at most so small a part of the time is spent on saving */
     STATES_MAX = 1000,
 };
 
@@ -28,15 +27,11 @@ static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
 
 struct evolve_command {
     struct cli_curves_options curves;
-    const char *output;
+    struct cli_recording recording;
     const char *states; /* as given, or NULL */
-    int64_t collisions;
-    int64_t per_decade;
-    int64_t every;
     int64_t energy_step;
+    int64_t save_every; /* seconds */
     bool resume;
-    bool force;
-    bool quiet;
 };
 
 /* One evolution from its configuration to its file. */
@@ -48,6 +43,7 @@ struct evolve_run {
     struct mm_evolution evolution;
     char *output;
     bool continues;
+    int64_t saved;         /* collisions that the file of that name holds; -1 where it is not this evolution's */
     double seconds_before; /* of the runs that are continued */
     double seconds;
     char *command_line;
@@ -56,13 +52,9 @@ struct evolve_run {
 
 /* ---------------------------------------------------------------------------------------------- options */
 
-static error_t check_options(const struct evolve_command *command, struct argp_state *state)
+static error_t check_options(const struct evolve_command *command, const struct argp_state *state)
 {
-    if (command->collisions == 0)
-        return cli_usage_error(state, "--collisions K is needed");
-    if (command->per_decade > 0 && command->every > 0)
-        return cli_usage_error(state, "--per-decade and --every: choose one");
-    if (command->resume && command->force)
+    if (command->resume && command->recording.force)
         return cli_usage_error(state, "--resume keeps the file and --force replaces it: choose one");
     return 0;
 }
@@ -71,34 +63,22 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct evolve_command *command = state->input;
     switch (key) {
-    case 'o':
-        command->output = text;
-        return 0;
-    case 'q':
-        command->quiet = true;
-        return 0;
-    case OPTION_COLLISIONS:
-        return cli_parse_integer(state, "--collisions", text, 1, COLLISIONS_MAX, &command->collisions);
     case OPTION_STATES:
         command->states = text;
         return 0;
-    case OPTION_PER_DECADE:
-        return cli_parse_integer(state, "--per-decade", text, 1, MM_PER_DECADE_MAX, &command->per_decade);
-    case OPTION_EVERY:
-        return cli_parse_integer(state, "--every", text, 1, COLLISIONS_MAX, &command->every);
     case OPTION_ENERGIES:
         command->energy_step = 1;
         return text == NULL
                    ? 0
-                   : cli_parse_integer(state, "--energies", text, 1, COLLISIONS_MAX, &command->energy_step);
+                   : cli_parse_integer(state, "--energies", text, 1, CLI_COLLISIONS_MAX, &command->energy_step);
+    case OPTION_SAVE_EVERY:
+        return cli_parse_integer(state, "--save-every", text, 0, SAVE_EVERY_MAX, &command->save_every);
     case OPTION_RESUME:
         command->resume = true;
         return 0;
-    case OPTION_FORCE:
-        command->force = true;
-        return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &command->curves;
+        state->child_inputs[1] = &command->recording;
         return 0;
     case ARGP_KEY_END:
         return check_options(command, state);
@@ -119,7 +99,7 @@ static int compare_numbers(const void *a, const void *b)
 static mm_status take_states(struct evolve_run *run, struct mm_error *error)
 {
     const struct evolve_command *command = run->command;
-    const struct mm_list_limits limits = {0, (double)command->collisions, true};
+    const struct mm_list_limits limits = {0, (double)command->recording.collisions, true};
     struct mm_list list = {0};
     if (command->states != NULL) {
         mm_status status = mm_list_parse(command->states, &limits, &list, error);
@@ -138,9 +118,9 @@ static mm_status take_states(struct evolve_run *run, struct mm_error *error)
     }
     size_t count = 0;
     for (size_t i = 0; i < list.count; i++)
-        if ((int64_t)list.values[i] != command->collisions)
+        if ((int64_t)list.values[i] != command->recording.collisions)
             run->states[count++] = (int64_t)list.values[i];
-    run->states[count++] = command->collisions;
+    run->states[count++] = command->recording.collisions;
     qsort(run->states, count, sizeof *run->states, compare_numbers);
     run->plan.states = run->states;
     run->plan.state_count = count;
@@ -158,13 +138,9 @@ static mm_status make_plan(struct evolve_run *run, struct mm_error *error)
         .problem = mm_config_problem(&run->curves.config),
         .curve_count = run->curves.count,
         .curves = run->curves.curves,
-        .collisions = command->collisions,
-        .per_decade = command->every > 0        ? 0
-                      : command->per_decade > 0 ? (int)command->per_decade
-                                                : DEFAULT_PER_DECADE,
-        .every = command->every,
         .energy_step = command->energy_step,
     };
+    cli_recording_plan(&command->recording, &run->plan);
     return take_states(run, error);
 }
 
@@ -176,14 +152,14 @@ static mm_status prepare(struct evolve_run *run, struct mm_error *error)
     mm_status status = make_plan(run, error);
     if (status != MM_OK)
         return status;
-    run->output = command->output != NULL ? strdup(command->output) : cli_default_output(input, ".evolution.h5");
+    run->output = cli_recording_output(&command->recording, input);
     if (run->output == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
     status = cli_describe_run(&run->description, run->command_line, error);
     if (status != MM_OK)
         return status;
-    status = cli_check_output(run->output, input, command->resume, command->force, command->quiet, &run->continues,
-                              error);
+    status = cli_check_output(run->output, input, command->resume, command->recording.force,
+                              command->recording.quiet, &run->continues, error);
     if (status == MM_OK)
         status = mm_evolution_open(&run->evolution, &run->plan, &command->curves.run.solver, error);
     return status;
@@ -191,34 +167,56 @@ static mm_status prepare(struct evolve_run *run, struct mm_error *error)
 
 /* -------------------------------------------------------------------------------------------- evolution */
 
-/* Goes on until the end or until somebody wants it to stop. */
-static mm_status evolve(struct evolve_run *run, struct mm_evolution_file *file, struct mm_error *error)
+static mm_status save(struct evolve_run *run, struct mm_evolution_file *file, struct mm_error *error)
+{
+    const struct mm_run_info info = cli_run_info(&run->description);
+    const struct mm_evolution_run description = {
+        .config = &run->curves.config, .info = &info, .seconds = run->seconds_before + run->seconds};
+    mm_status status = mm_evolution_file_save(file, &run->evolution, &description, error);
+    if (status == MM_OK)
+        run->saved = run->evolution.collisions;
+    return status;
+}
+
+/* Saves if it is time to; *due is when it is time again. */
+static mm_status save_now_and_then(struct evolve_run *run, struct mm_evolution_file *file, double *due,
+                                   struct mm_error *error)
+{
+    const double begin = mm_monotonic_seconds();
+    if (begin < *due)
+        return MM_OK;
+    mm_status status = save(run, file, error);
+    const double end = mm_monotonic_seconds(), share = SAVING_SHARE * (end - begin);
+    const double interval = (double)run->command->save_every;
+    *due = end + (interval > share ? interval : share);
+    return status;
+}
+
+/* Goes on until the end or until somebody wants it to stop. *lost: what was appended since the last save cannot be
+ * saved any more. */
+static mm_status evolve(struct evolve_run *run, struct mm_evolution_file *file, bool *lost, struct mm_error *error)
 {
     struct mm_evolution *evolution = &run->evolution;
-    const bool live = !run->command->quiet && isatty(STDERR_FILENO);
+    const bool live = !run->command->recording.quiet && isatty(STDERR_FILENO);
     const double begin = mm_monotonic_seconds();
     const int64_t before = evolution->collisions < 0 ? 0 : evolution->collisions;
     struct progress_line line = {.stream = stderr, .done_before = before};
+    double due = begin + (double)run->command->save_every;
     mm_status status = MM_OK;
     while (status == MM_OK && !mm_evolution_done(evolution) && *cli_stop_requested() == 0) {
         status = mm_evolution_advance(evolution, error);
-        if (status == MM_OK)
-            status = mm_evolution_file_append(file, evolution, error);
         run->seconds = mm_monotonic_seconds() - begin;
+        if (status != MM_OK)
+            break;
+        status = mm_evolution_file_append(file, evolution, error);
+        if (status == MM_OK && !mm_evolution_done(evolution))
+            status = save_now_and_then(run, file, &due, error);
+        *lost = status != MM_OK;
         if (live)
             progress_draw_count(&line, "collisions", evolution->collisions, run->plan.collisions, run->seconds);
     }
     progress_clear(&line);
     return status;
-}
-
-static mm_status store(struct evolve_run *run, struct mm_evolution_file *file, struct mm_error *error)
-{
-    const struct mm_run_info info = cli_run_info(&run->description);
-    const struct mm_evolution_run description = {
-        .config = &run->curves.config, .info = &info, .seconds = run->seconds_before + run->seconds};
-    return mm_evolution_file_finish(file, &run->evolution, &description, run->continues || run->command->force,
-                                    error);
 }
 
 /* Opens the file, new or to be continued. *complete: nothing is left to do. */
@@ -227,10 +225,15 @@ static mm_status open_file(struct evolve_run *run, struct mm_evolution_file *fil
 {
     const struct mm_evolution_run description = {.config = &run->curves.config};
     *complete = false;
-    if (run->continues)
-        return mm_evolution_file_continue(file, run->output, &run->evolution, &description, &run->seconds_before,
-                                          complete, error);
-    return mm_evolution_file_create(file, run->output, run->command->force, &run->evolution, &description, error);
+    run->saved = -1;
+    if (run->continues) {
+        mm_status status = mm_evolution_file_continue(file, run->output, &run->evolution, &description,
+                                                      &run->seconds_before, complete, error);
+        run->saved = run->evolution.collisions;
+        return status;
+    }
+    return mm_evolution_file_create(file, run->output, run->command->recording.force, &run->evolution, &description,
+                                    error);
 }
 
 /* ---------------------------------------------------------------------------------------------- results */
@@ -302,29 +305,51 @@ static void warn_of_truncation(const struct evolve_run *run)
 
 /* ---------------------------------------------------------------------------------------------- command */
 
-/* Evolves and stores; what was reached is stored also where somebody wanted it to stop. */
-static int evolve_and_store(struct evolve_run *run, struct mm_evolution_file *file)
+/* Reports a failure and what is left to go on from; returns the exit code. */
+static int report_failure(const struct evolve_run *run, const struct mm_error *error)
 {
-    struct mm_error error = {0};
+    const int stopped = mm_status_exit_code(MM_STOPPED);
+    const char *device = error->status == MM_ERROR_DEVICE ? mm_evolution_device(&run->evolution) : NULL;
+    const char *name = device == NULL ? "" : device, *colon = device == NULL ? "" : ": ";
+    if (run->saved < 0) {
+        const int code = mm_status_exit_code(error->status);
+        cli_report("%s%s%s", name, colon, error->message);
+        return code == stopped ? 1 : code; /* nothing is saved */
+    }
+    cli_report("%s%s%s; %lld of %lld collisions are saved in %s: the same command with --resume%s goes on", name,
+               colon, error->message, (long long)run->saved, (long long)run->plan.collisions, run->output,
+               run->command->recording.force ? " instead of --force" : "");
+    return stopped;
+}
+
+static int report_stop(const struct evolve_run *run)
+{
+    cli_report("stopped after %lld of %lld collisions, which are saved in %s; to go on, run the same command with "
+               "--resume%s",
+               (long long)run->evolution.collisions, (long long)run->plan.collisions, run->output,
+               run->command->recording.force ? " instead of --force" : "");
+    return mm_status_exit_code(MM_STOPPED);
+}
+
+/* Evolves and saves; what was reached is saved also where somebody wanted it to stop or a device failed. */
+static int evolve_and_save(struct evolve_run *run, struct mm_evolution_file *file)
+{
+    struct mm_error error = {0}, of_save = {0};
+    bool lost = false;
     cli_catch_interrupts();
-    mm_status status = evolve(run, file, &error);
-    if (status != MM_OK) {
-        mm_evolution_file_discard(file);
-        const int code = cli_fail(&error);
-        return code == mm_status_exit_code(MM_STOPPED) ? 1 : code; /* nothing is saved */
+    mm_status status = evolve(run, file, &lost, &error);
+    if (!lost && run->evolution.collisions >= 0) {
+        mm_status saved = save(run, file, &of_save);
+        if (status == MM_OK && saved != MM_OK) {
+            status = saved;
+            error = of_save;
+        }
     }
-    status = store(run, file, &error);
     if (status != MM_OK)
-        return cli_fail(&error);
-    if (!mm_evolution_done(&run->evolution)) {
-        cli_report(
-            "stopped after %lld of %lld collisions, which are saved in %s; to go on, run the same command with "
-            "--resume%s",
-            (long long)run->evolution.collisions, (long long)run->plan.collisions, run->output,
-            run->command->force ? " instead of --force" : "");
-        return mm_status_exit_code(MM_STOPPED);
-    }
-    if (!run->command->quiet)
+        return report_failure(run, &error);
+    if (!mm_evolution_done(&run->evolution))
+        return report_stop(run);
+    if (!run->command->recording.quiet)
         cli_report("%zu curve%s through %lld collisions in %.2f s by backend %s: %s", run->plan.curve_count,
                    run->plan.curve_count == 1 ? "" : "s", (long long)run->plan.collisions,
                    run->seconds_before + run->seconds, mm_evolution_backend(&run->evolution),
@@ -337,20 +362,22 @@ static int evolve_and_store(struct evolve_run *run, struct mm_evolution_file *fi
 static int run_command(struct evolve_command *command, char *command_line)
 {
     struct evolve_run run = {.command = command, .command_line = command_line};
-    struct mm_evolution_file file;
+    struct mm_evolution_file file = {.working.descriptor = -1, .file = -1};
     struct mm_error error = {0};
     bool complete = false;
     int code = 0;
-    H5dont_atexit(); /* after a full disk, HDF5 may crash at exit */
     mm_status status = prepare(&run, &error);
     if (status == MM_OK)
         status = open_file(&run, &file, &complete, &error);
-    if (status != MM_OK)
+    if (status != MM_OK) {
         code = cli_fail(&error);
-    else if (complete)
+        code = code == mm_status_exit_code(MM_STOPPED) && !run.continues ? 1 : code; /* nothing is saved */
+    } else if (complete) {
         cli_report("%s is complete already", run.output);
-    else
-        code = evolve_and_store(&run, &file);
+    } else {
+        code = evolve_and_save(&run, &file);
+    }
+    mm_evolution_file_close(&file);
     mm_evolution_close(&run.evolution);
     cli_curves_free(&command->curves, &run.curves);
     free(run.states);
@@ -361,31 +388,29 @@ static int run_command(struct evolve_command *command, char *command_line)
 int cli_evolve(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"collisions", OPTION_COLLISIONS, "K", 0, "Number of collisions; the last batch continues", 0},
-        {"output", 'o', "FILE.h5", 0, "Evolution file (default: name of the input with .evolution.h5)", 0},
         {"states", OPTION_STATES, "K1,K2..", 0, "Also keep the whole states after so many collisions", 0},
-        {"per-decade", OPTION_PER_DECADE, "N", 0, "Record N times a decade, on a logarithmic grid (default 50)", 0},
-        {"every", OPTION_EVERY, "N", 0, "Record after every N collisions instead", 0},
         {"energies", OPTION_ENERGIES, "N", OPTION_ARG_OPTIONAL, "Also the energy after every collision (every N)",
          0},
+        {"save-every", OPTION_SAVE_EVERY, "SECONDS", 0, "Save now and then (default 30; 0: as often as is cheap)",
+         0},
         {"resume", OPTION_RESUME, NULL, 0, "Continue an evolution that was stopped", 0},
-        {"force", OPTION_FORCE, NULL, 0, "Replace an existing file", 0},
-        {"quiet", 'q', NULL, 0, "No progress and no notes on standard error", 0},
         {0},
     };
-    static const struct argp_child children[] = {{.argp = &cli_curves_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &cli_curves_argp}, {.argp = &cli_recording_argp}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse_option,
         .args_doc = "CONFIG|RESULT.h5",
-        .doc =
-            "Takes charging protocols, of a configuration with --params or the optima of a result file, through "
-            "many collisions and stores energy, ergotropy, purity, populations and states on the way.\v"
-            "The first Ctrl-C saves what was reached and exits with 75; --resume goes on from there with the same "
-            "result, bit for bit. The second quits at once.",
+        .doc = "Takes charging protocols, of a configuration with --params or the optima of a result file, through "
+               "many collisions and stores energy, ergotropy, purity, populations and states on the way.\v"
+               "What was reached is saved every half minute, and when the first Ctrl-C, a full disk or a failing "
+               "device "
+               "ends the program with exit code 75; --resume goes on from there with the same result, bit for bit. "
+               "The second Ctrl-C quits at once.",
         .children = children,
     };
-    struct evolve_command command = {.curves.chain = -1};
+    struct evolve_command command = {
+        .curves.chain = -1, .recording.ending = ".evolution.h5", .save_every = DEFAULT_SAVE_EVERY};
     char *command_line = cli_join_arguments(argc, argv); /* before argp reorders them */
     int code = cli_parse(&argp, argc, argv, &command);
     if (code == 0) {

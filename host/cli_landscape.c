@@ -1,6 +1,4 @@
 /* cli_landscape.c - the command that computes the loss over (c, q) of one batch. */
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@ enum {
     OPTION_CHAINS,
     OPTION_G_INDEX,
     OPTION_LAMBDA_INDEX,
+    OPTION_RESUME,
     OPTION_FORCE,
 };
 
@@ -33,6 +32,7 @@ struct landscape_command {
     int64_t g_index;      /* -1: all */
     int64_t lambda_index; /* -1: all */
     uint64_t grid[2];
+    bool resume;
     bool replace;
 };
 
@@ -46,8 +46,8 @@ struct landscape_run {
     struct mm_solver *solver;
     struct mm_landscape landscape;
     char *output;
-    char start_time[CLI_TIME_SIZE];
-    char *command_line;
+    bool continues;
+    struct cli_description description;
 };
 
 /* ------------------------------------------------------------------------------------------- options */
@@ -87,11 +87,18 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return cli_parse_integer(state, "--g-index", text, 0, INDEX_MAX, &command->g_index);
     case OPTION_LAMBDA_INDEX:
         return cli_parse_integer(state, "--lambda-index", text, 0, INDEX_MAX, &command->lambda_index);
+    case OPTION_RESUME:
+        command->resume = true;
+        return 0;
     case OPTION_FORCE:
         command->replace = true;
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &command->run;
+        return 0;
+    case ARGP_KEY_END:
+        if (command->resume && command->replace)
+            return cli_usage_error(state, "--resume keeps the file and --force replaces it: choose one");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -159,11 +166,22 @@ static mm_status choose_parameters(struct landscape_run *run, size_t free_batche
     return params == NULL ? MM_OK : cli_parse_parameters(params, free_batches, run->parameters, error);
 }
 
-static mm_status prepare(struct landscape_run *run, struct mm_error *error)
+/* End points and an earlier run are read here: a wrong file is told before the long part. */
+static mm_status prepare_landscape(struct landscape_run *run, struct mm_error *error)
+{
+    const struct landscape_command *command = run->command;
+    mm_status status = mm_landscape_prepare(&run->config, &run->request, &run->landscape, error);
+    if (status == MM_OK && command->chains != NULL)
+        status = mm_landscape_read_end_points(command->chains, &run->config, &run->landscape, error);
+    if (status == MM_OK && run->continues)
+        status = mm_landscape_resume(run->output, &run->config, run->solver, &run->landscape, error);
+    return status;
+}
+
+static mm_status prepare(struct landscape_run *run, const char *command_line, struct mm_error *error)
 {
     const struct landscape_command *command = run->command;
     const struct cli_run *given = &command->run;
-    bool continues = false;
     run->request.c_count = command->grid[0];
     run->request.q_count = command->grid[1];
     mm_status status =
@@ -176,16 +194,19 @@ static mm_status prepare(struct landscape_run *run, struct mm_error *error)
         status = choose_batch(run, free_batches, error);
     if (status == MM_OK)
         status = choose_parameters(run, free_batches, error);
+    if (status == MM_OK)
+        status = cli_describe_run(&run->description, command_line, error);
     if (status != MM_OK)
         return status;
     run->output =
         command->output != NULL ? strdup(command->output) : cli_default_output(given->config_path, ".landscape.h5");
-    if (run->output == NULL || run->command_line == NULL)
+    if (run->output == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
-    status = cli_check_output(run->output, given->config_path, false, command->replace, true, &continues, error);
+    status = cli_check_output(run->output, given->config_path, command->resume, command->replace, false,
+                              &run->continues, error);
     if (status == MM_OK)
         status = mm_solver_open(&run->solver, &problem, &given->solver, error);
-    return status;
+    return status == MM_OK ? prepare_landscape(run, error) : status;
 }
 
 /* ----------------------------------------------------------------------------------------- computation */
@@ -195,35 +216,28 @@ static void draw_progress(void *line, int64_t done, int64_t total, double second
     progress_draw_count(line, "points", done, total, seconds);
 }
 
-/* End points are read first: a wrong file is told before the long part. */
 static mm_status compute(struct landscape_run *run, struct mm_error *error)
 {
-    struct progress_line line = {.stream = stderr};
-    cli_format_time(run->start_time);
+    const struct mm_landscape *landscape = &run->landscape;
+    const size_t total = landscape->cell_count * landscape->c_count * landscape->q_count;
+    struct progress_line line = {.stream = stderr,
+                                 .done_before = (int64_t)(total - mm_landscape_missing(landscape))};
     if (isatty(STDERR_FILENO)) {
         run->request.progress = draw_progress;
         run->request.progress_context = &line;
     }
-    mm_status status = mm_landscape_prepare(&run->config, &run->request, &run->landscape, error);
-    if (status == MM_OK && run->command->chains != NULL)
-        status = mm_landscape_read_end_points(run->command->chains, &run->config, &run->landscape, error);
-    if (status == MM_OK)
-        status = mm_landscape_compute(&run->config, &run->request, run->solver, &run->landscape, error);
+    cli_catch_interrupts();
+    run->request.stop = cli_stop_requested();
+    mm_status status = mm_landscape_compute(&run->config, &run->request, run->solver, &run->landscape, error);
     progress_clear(&line);
     return status;
 }
 
-static mm_status store(const struct landscape_run *run, struct mm_error *error)
+static mm_status store(struct landscape_run *run, struct mm_error *error)
 {
-    char host[HOST_NAME_MAX + 1] = "";
-    char end_time[CLI_TIME_SIZE];
-    if (gethostname(host, sizeof host - 1) != 0)
-        return mm_fail(error, MM_ERROR_SYSTEM, "the name of this machine is not known: %s", strerror(errno));
-    cli_format_time(end_time);
-    const struct mm_run_info info = {
-        .command_line = run->command_line, .start_time = run->start_time, .end_time = end_time, .host = host};
-    return mm_landscape_write(run->output, &run->config, &run->landscape, run->solver, &info, run->command->replace,
-                              error);
+    const struct mm_run_info info = cli_run_info(&run->description);
+    return mm_landscape_write(run->output, &run->config, &run->landscape, run->solver, &info,
+                              run->command->replace || run->continues, error);
 }
 
 /* ---------------------------------------------------------------------------------------------- output */
@@ -282,24 +296,51 @@ static void print_json(const struct landscape_run *run)
 
 /* --------------------------------------------------------------------------------------------- command */
 
-static int run_command(const struct landscape_command *command, char *command_line)
+/* What was computed when somebody wanted it to stop, or when a device failed, is stored too. */
+static int compute_and_store(struct landscape_run *run)
 {
-    struct landscape_run run = {.command = command, .command_line = command_line};
+    const struct mm_landscape *landscape = &run->landscape;
+    const size_t total = landscape->cell_count * landscape->c_count * landscape->q_count;
     struct mm_error error = {0};
-    mm_status status = prepare(&run, &error);
-    if (status == MM_OK)
-        status = compute(&run, &error);
-    if (status == MM_OK)
-        status = store(&run, &error);
-    if (status == MM_OK)
-        (command->run.json ? print_json : print_text)(&run);
+    const mm_status computed = compute(run, &error);
+    const int code = mm_status_exit_code(computed);
+    if (code != 0 && code != mm_status_exit_code(MM_STOPPED))
+        return cli_fail(&error);
+    if (code != 0)
+        cli_report("%s", error.message);
+    if (mm_landscape_missing(landscape) == total)
+        return 1; /* nothing is saved */
+    const mm_status status = store(run, &error);
+    if (status != MM_OK)
+        return cli_fail(&error);
+    if (code == 0)
+        (run->command->run.json ? print_json : print_text)(run);
+    else
+        cli_report("%zu of %zu points are saved in %s; to go on, run the same command with --resume%s",
+                   total - mm_landscape_missing(landscape), total, run->output,
+                   run->command->replace ? " instead of --force" : "");
+    return code;
+}
+
+static int run_command(const struct landscape_command *command, const char *command_line)
+{
+    struct landscape_run run = {.command = command};
+    struct mm_error error = {0};
+    int code = 0;
+    mm_status status = prepare(&run, command_line, &error);
+    if (status != MM_OK)
+        code = cli_fail(&error);
+    else if (run.continues && mm_landscape_missing(&run.landscape) == 0)
+        cli_report("%s is complete already", run.output);
+    else
+        code = compute_and_store(&run);
     mm_landscape_free(&run.landscape);
     mm_solver_close(run.solver);
     free(run.output);
     free(run.parameters);
     free(run.cells);
     mm_config_free(&run.config);
-    return status == MM_OK ? cli_finish_output(0) : cli_fail(&error);
+    return cli_finish_output(code);
 }
 
 int cli_landscape(int argc, char **argv)
@@ -313,6 +354,7 @@ int cli_landscape(int argc, char **argv)
         {"chains", OPTION_CHAINS, "RESULT.h5", 0, "Also keep where the chains of this search ended", 0},
         {"g-index", OPTION_G_INDEX, "I", 0, "Only this g, counted from 0 (default: all)", 0},
         {"lambda-index", OPTION_LAMBDA_INDEX, "I", 0, "Only this lambda, counted from 0 (default: all)", 0},
+        {"resume", OPTION_RESUME, NULL, 0, "Go on with a file that was stopped", 0},
         {"force", OPTION_FORCE, NULL, 0, "Overwrite an existing file", 0},
         {0},
     };
@@ -321,7 +363,8 @@ int cli_landscape(int argc, char **argv)
         .options = options,
         .parser = parse_option,
         .args_doc = "CONFIG",
-        .doc = "Evaluates the loss over the coherence c and the population q of one batch, for 'micromaser plot'.",
+        .doc = "Evaluates the loss over the coherence c and the population q of one batch, for 'micromaser plot'.\v"
+               "Ctrl-C saves what is computed and exits with 75; --resume goes on from there.",
         .children = children,
     };
     struct landscape_command command = {

@@ -13,6 +13,7 @@ enum {
     OPTION_DATA,
     OPTION_SELECT,
     OPTION_STATE,
+    OPTION_K,
     OPTION_LABEL,
     OPTION_G_INDEX,
     OPTION_LAMBDA_INDEX,
@@ -74,6 +75,8 @@ static error_t check_command(const struct plot_command *command, const struct ar
         return cli_usage_error(state, "a file is needed");
     if (command->picture_path == NULL && command->data_path == NULL)
         return cli_usage_error(state, "-o FIGURE or --data FILE is needed");
+    if (command->request.state >= 0 && command->request.k >= 0)
+        return cli_usage_error(state, "--k and --state choose a state each: give one of them");
     return 0;
 }
 
@@ -92,6 +95,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return parse_selection(command, text, state);
     case OPTION_STATE:
         return cli_parse_integer(state, "--state", text, 0, NUMBER_MAX, &request->state);
+    case OPTION_K:
+        return cli_parse_integer(state, "--k", text, 0, INT64_MAX, &request->k);
     case OPTION_LABEL:
         return append_text(text, &command->labels, &request->label_count);
     case OPTION_G_INDEX:
@@ -199,7 +204,9 @@ int cli_plot(int argc, char **argv)
         {"what", OPTION_WHAT, "KIND", 0, "Kind of figure (default: the first of the file's kind, see below)", 0},
         {"data", OPTION_DATA, "FILE", 0, "Write the plotted numbers as text", 0},
         {"select", OPTION_SELECT, "I,J,..", 0, "Only these curves or grid points, counted from 0", 0},
-        {"state", OPTION_STATE, "I", 0, "Which stored state, counted from 0 (default: the last)", 0},
+        {"state", OPTION_STATE, "I", 0, "Which stored state, counted from 0 (default: the last that can be shown)",
+         0},
+        {"k", OPTION_K, "K", 0, "The stored state after K collisions, instead", 0},
         {"label", OPTION_LABEL, "TEXT", 0, "Label of the next curve; may be repeated", 0},
         {"g-index", OPTION_G_INDEX, "I", 0, "Optima over lambda at this g, counted from 0", 0},
         {"lambda-index", OPTION_LAMBDA_INDEX, "I", 0, "Optima over g at this lambda, counted from 0", 0},
@@ -216,7 +223,7 @@ int cli_plot(int argc, char **argv)
                "Needs gnuplot.\vKinds of figures:\n" MM_PLOT_LIST(KIND_LINE),
     };
 #undef KIND_LINE
-    struct plot_command command = {.request = {.state = -1, .g_index = -1, .lambda_index = -1}};
+    struct plot_command command = {.request = {.state = -1, .k = -1, .g_index = -1, .lambda_index = -1}};
     int code = cli_parse(&argp, argc, argv, &command);
     command.request.paths = command.paths;
     command.request.labels = command.labels;

@@ -5,39 +5,29 @@
 #include <unistd.h>
 
 #include "cli_curves.h"
+#include "cli_recording.h"
 #include "json.h"
 #include "number_list.h"
 #include "progress.h"
 #include "robustness_file.h"
 
 enum {
-    OPTION_COLLISIONS = 512,
-    OPTION_PER_DECADE,
-    OPTION_EVERY,
-    OPTION_REALISATIONS,
+    OPTION_REALISATIONS = 512,
     OPTION_NOISE,
     OPTION_WIDTH_C,
     OPTION_WIDTH_Q,
     OPTION_WIDTH_G,
     OPTION_PER_BATCH,
     OPTION_SEED,
-    OPTION_FORCE,
-    DEFAULT_PER_DECADE = 50,
     DEFAULT_REALISATIONS = 100,
-    COLLISIONS_MAX = 1000000000,
     REALISATIONS_MAX = 1000000,
 };
 
 struct robustness_command {
     struct cli_curves_options curves;
-    const char *output;
-    int64_t collisions;
-    int64_t per_decade;
-    int64_t every;
+    struct cli_recording recording;
     int64_t realisations;
     struct mm_noise noise;
-    bool force;
-    bool quiet;
 };
 
 /* One study from its configuration to its file. */
@@ -81,10 +71,6 @@ static error_t parse_seed(const struct argp_state *state, const char *text, uint
 static error_t check_options(const struct robustness_command *command, const struct argp_state *state)
 {
     const struct mm_noise *noise = &command->noise;
-    if (command->collisions == 0)
-        return cli_usage_error(state, "--collisions K is needed");
-    if (command->per_decade > 0 && command->every > 0)
-        return cli_usage_error(state, "--per-decade and --every: choose one");
     if (noise->c_width == 0.0 && noise->q_width == 0.0 && noise->g_width == 0.0)
         return cli_usage_error(state, "there is no noise: give --width-c, --width-q or --width-g");
     return 0;
@@ -94,18 +80,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct robustness_command *command = state->input;
     switch (key) {
-    case 'o':
-        command->output = text;
-        return 0;
-    case 'q':
-        command->quiet = true;
-        return 0;
-    case OPTION_COLLISIONS:
-        return cli_parse_integer(state, "--collisions", text, 1, COLLISIONS_MAX, &command->collisions);
-    case OPTION_PER_DECADE:
-        return cli_parse_integer(state, "--per-decade", text, 1, MM_PER_DECADE_MAX, &command->per_decade);
-    case OPTION_EVERY:
-        return cli_parse_integer(state, "--every", text, 1, COLLISIONS_MAX, &command->every);
     case OPTION_REALISATIONS:
         return cli_parse_integer(state, "--realisations", text, 1, REALISATIONS_MAX, &command->realisations);
     case OPTION_NOISE:
@@ -121,11 +95,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_SEED:
         return parse_seed(state, text, &command->noise.seed);
-    case OPTION_FORCE:
-        command->force = true;
-        return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &command->curves;
+        state->child_inputs[1] = &command->recording;
         return 0;
     case ARGP_KEY_END:
         return check_options(command, state);
@@ -150,16 +122,13 @@ static mm_status prepare(struct robustness_run *run, const char *command_line, s
         .problem = mm_config_problem(&run->curves.config),
         .curve_count = run->curves.count,
         .curves = run->curves.curves,
-        .collisions = command->collisions,
-        .per_decade = command->every > 0        ? 0
-                      : command->per_decade > 0 ? (int)command->per_decade
-                                                : DEFAULT_PER_DECADE,
-        .every = command->every,
     };
-    run->output = command->output != NULL ? strdup(command->output) : cli_default_output(input, ".robustness.h5");
+    cli_recording_plan(&command->recording, &run->plan);
+    run->output = cli_recording_output(&command->recording, input);
     if (run->output == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
-    return cli_check_output(run->output, input, false, command->force, command->quiet, NULL, error);
+    return cli_check_output(run->output, input, false, command->recording.force, command->recording.quiet, NULL,
+                            error);
 }
 
 static void draw_progress(void *context, int64_t done, int64_t total, double seconds)
@@ -174,7 +143,7 @@ static mm_status study(struct robustness_run *run, struct mm_error *error)
     const struct mm_robustness_options options = {
         .solver = command->curves.run.solver,
         .stop = cli_stop_requested(),
-        .progress = !command->quiet && isatty(STDERR_FILENO) ? draw_progress : NULL,
+        .progress = !command->recording.quiet && isatty(STDERR_FILENO) ? draw_progress : NULL,
         .progress_context = &line,
     };
     cli_catch_interrupts();
@@ -245,7 +214,7 @@ static void print_json(struct robustness_run *run)
 static void print_notes(const struct robustness_run *run)
 {
     const struct mm_robustness *robustness = &run->robustness;
-    if (run->command->quiet)
+    if (run->command->recording.quiet)
         return;
     cli_report("%lld of %lld realisations in %.2f s by backend %s: %s", (long long)robustness->realisations_done,
                (long long)robustness->realisations, robustness->seconds, robustness->backend, robustness->device);
@@ -269,10 +238,10 @@ static int study_and_store(struct robustness_run *run)
         cli_report("%s", error.message);
     const int code = mm_status_exit_code(studied);
     if (run->robustness.realisations_done == 0)
-        return studied == MM_STOPPED ? 1 : code; /* nothing is saved */
+        return code == mm_status_exit_code(MM_STOPPED) ? 1 : code; /* nothing is saved */
     const struct mm_run_info info = cli_run_info(&run->description);
     mm_status status = mm_robustness_file_write(run->output, &run->curves.config, &run->plan, &run->command->noise,
-                                                &run->robustness, &info, run->command->force, &error);
+                                                &run->robustness, &info, run->command->recording.force, &error);
     if (status != MM_OK)
         return cli_fail(&error);
     print_notes(run);
@@ -295,7 +264,6 @@ static int run_command(struct robustness_command *command, const char *command_l
 int cli_robustness(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"collisions", OPTION_COLLISIONS, "K", 0, "Number of collisions; the last batch continues", 0},
         {"realisations", OPTION_REALISATIONS, "R", 0, "Number of realisations of the noise (default 100)", 0},
         {"noise", OPTION_NOISE, "SHAPE", 0,
          "gaussian (default; widths are standard deviations) or uniform (half the "
@@ -306,14 +274,9 @@ int cli_robustness(int argc, char **argv)
         {"width-g", OPTION_WIDTH_G, "X", 0, "Width of the noise on g, 0 to 1, drawn for every collision", 0},
         {"per-batch", OPTION_PER_BATCH, NULL, 0, "Draw c and q once a batch, not once a collision", 0},
         {"seed", OPTION_SEED, "N", 0, "Seed of the noise (default 1)", 0},
-        {"per-decade", OPTION_PER_DECADE, "N", 0, "Record N times a decade, on a logarithmic grid (default 50)", 0},
-        {"every", OPTION_EVERY, "N", 0, "Record after every N collisions instead", 0},
-        {"output", 'o', "FILE.h5", 0, "Robustness file (default: name of the input with .robustness.h5)", 0},
-        {"force", OPTION_FORCE, NULL, 0, "Replace an existing file", 0},
-        {"quiet", 'q', NULL, 0, "No progress and no notes on standard error", 0},
         {0},
     };
-    static const struct argp_child children[] = {{.argp = &cli_curves_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &cli_curves_argp}, {.argp = &cli_recording_argp}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse_option,
@@ -326,7 +289,10 @@ int cli_robustness(int argc, char **argv)
             "the threads. Ctrl-C stores the realisations that are done and exits with 75.",
         .children = children,
     };
-    struct robustness_command command = {.curves.chain = -1, .realisations = DEFAULT_REALISATIONS, .noise.seed = 1};
+    struct robustness_command command = {.curves.chain = -1,
+                                         .recording.ending = ".robustness.h5",
+                                         .realisations = DEFAULT_REALISATIONS,
+                                         .noise.seed = 1};
     char *command_line = cli_join_arguments(argc, argv); /* before argp reorders them */
     int code = cli_parse(&argp, argc, argv, &command);
     if (code == 0) {

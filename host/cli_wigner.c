@@ -147,8 +147,8 @@ static void print_json(const struct mm_wigner_request *request, const struct mm_
     struct json json = {.stream = stdout};
     json_open(&json, NULL, '{');
     json_string(&json, "file", request->output == NULL ? request->path : request->output);
-    json_integer(&json, "x_points", (int64_t)request->x_count);
-    json_integer(&json, "p_points", (int64_t)request->p_count);
+    json_integer(&json, "x_points", (int64_t)report->x_count);
+    json_integer(&json, "p_points", (int64_t)report->p_count);
     json_number(&json, "x_extent", report->x_extent);
     json_number(&json, "p_extent", report->p_extent);
     json_open(&json, "states", '[');
@@ -217,11 +217,12 @@ static int run(struct wigner_command *command)
 int cli_wigner(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"k", OPTION_K, "K", 0, "Only the stored state after K collisions", 0},
+        {"k", OPTION_K, "K", 0,
+         "Only the state after K collisions; it is computed and stored where the file has none", 0},
         {"state", OPTION_STATE, "I", 0, "Only the I-th stored state, counted from 0", 0},
-        {"grid", OPTION_GRID, "NX,NP", 0, "Points of x and p, 2 to 4001 (default 201,201)", 0},
-        {"extent", OPTION_EXTENT, "X,P", 0, "The grid runs from -X to X and -P to P (default: as wide as needed)",
-         0},
+        {"grid", OPTION_GRID, "NX,NP", 0, "Points of x and p, 2 to 4001 (default: as in the file, or 201,201)", 0},
+        {"extent", OPTION_EXTENT, "X,P", 0,
+         "The grid runs from -X to X and -P to P (default: as in the file, or as wide as needed)", 0},
         {"output", 'o', "FILE.h5", 0, "Write an extended copy (default: extend the file itself)", 0},
         {"force", OPTION_FORCE, NULL, 0, "Replace an existing output, and Wigner functions on another grid", 0},
         {"backend", OPTION_BACKEND, "NAME", 0, "auto (default), cpu or cuda", 0},
@@ -233,13 +234,12 @@ int cli_wigner(int argc, char **argv)
         .options = options,
         .parser = parse_option,
         .args_doc = "EVOLUTION.h5",
-        .doc =
-            "Adds the Wigner functions W(x, p) of the stored states, x = (a + a^dagger) / sqrt(2), integral 1, to "
-            "an evolution file: /state/wigner, /state/x and /state/p. Prints how well they keep their integral, "
-            "and <x^2 + p^2> = 2 E + 1 of the populations.",
+        .doc = "Adds the Wigner functions W(x, p) of the states, x = (a + a^dagger) / sqrt(2), integral 1, to "
+               "an evolution file: /state/wigner, /state/x and /state/p. Prints how well they keep their integral, "
+               "and <x^2 + p^2> = 2 E + 1 of the populations.",
     };
     struct wigner_command command = {
-        .request = {.state = -1, .k = -1, .x_count = MM_WIGNER_POINTS_DEFAULT, .p_count = MM_WIGNER_POINTS_DEFAULT},
+        .request = {.state = -1, .k = -1},
     };
     int code = cli_parse(&argp, argc, argv, &command);
     return code == 0 ? run(&command) : code;

@@ -3,11 +3,9 @@
  * All curves go forward in rounds. A round ends at the latest after MM_STENCIL_STRETCH collisions, after
  * MM_ROUND_RECORDS records, or where whole states are wanted; what it found is then stored, so that memory does not
  * grow with the number of collisions. A curve is taken from one record to the next by one call of its backend, or,
- * where a batch is long and the space small, by powers of the channel (channel_power.h); which of the two depends
- * on the plan alone, and where rounds end on the plan and the collisions done, so that an evolution that was
- * stopped and goes on gives the same bits.
- *
- * The logarithmic grid of D records a decade is 0 and the rounded 10^(i/D), each once.
+ * where a batch is long and the live block small, by powers of the channel (channel_power.h); which of the two
+ * depends on the plan alone, and where rounds end on the plan and the collisions done, so that an evolution that
+ * was stopped and goes on gives the same bits.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -32,119 +30,6 @@ struct mm_curve_run {
     bool opened;  /* `powers` are those of that batch */
     struct mm_channel_powers powers;
 };
-
-/* ------------------------------------------------------------------------------------------------- grid */
-
-static int64_t logarithmic_number(const struct mm_evolution_plan *plan, int64_t i)
-{
-    const double number = round(pow(10.0, (double)i / plan->per_decade));
-    return number < (double)plan->collisions ? (int64_t)number : plan->collisions;
-}
-
-int64_t mm_record_next(const struct mm_evolution_plan *plan, int64_t k)
-{
-    if (k < 0)
-        return 0;
-    if (plan->per_decade == 0) {
-        const int64_t next = (k / plan->every + 1) * plan->every;
-        return next < plan->collisions ? next : plan->collisions;
-    }
-    int64_t i = k == 0 ? 0 : (int64_t)floor(plan->per_decade * log10((double)k)) - 1;
-    i = i < 0 ? 0 : i;
-    while (logarithmic_number(plan, i) <= k)
-        i++;
-    return logarithmic_number(plan, i);
-}
-
-int64_t mm_record_count(const struct mm_evolution_plan *plan, int64_t first, int64_t last)
-{
-    if (plan->per_decade == 0)
-        return (last - first) / plan->every + 1;
-    const double decades = log10((double)last) - (first == 0 ? 0.0 : log10((double)first));
-    const double count = ceil(plan->per_decade * decades) + 2.0;
-    return count < (double)(last - first) ? (int64_t)count : last - first;
-}
-
-/* --------------------------------------------------------------------------------------------- protocol */
-
-const double *mm_curve_batch(const struct mm_evolution_plan *plan, size_t curve, size_t batch, double fixed[2])
-{
-    size_t free_batches = 0;
-    for (size_t b = 0; b < batch; b++)
-        free_batches += !plan->problem.batches[b].fixed;
-    if (!plan->problem.batches[batch].fixed)
-        return &plan->curves[curve].parameters[2 * free_batches];
-    fixed[0] = plan->problem.batches[batch].c;
-    fixed[1] = plan->problem.batches[batch].q;
-    return fixed;
-}
-
-static struct mm_qubit batch_qubit(const struct mm_evolution_plan *plan, size_t curve, size_t batch)
-{
-    double fixed[2];
-    const double *parameters = mm_curve_batch(plan, curve, batch, fixed);
-    return mm_qubit_from_population(parameters[0], parameters[1]);
-}
-
-/* From the vacuum, a state stays diagonal as long as no qubit has any coherence. */
-static bool is_diagonal(const struct mm_evolution_plan *plan, size_t curve, size_t batch)
-{
-    for (size_t b = 0; b <= batch; b++)
-        if (batch_qubit(plan, curve, b).coherence != 0.0)
-            return false;
-    return true;
-}
-
-static bool takes_powers(const struct mm_evolution *evolution, size_t curve, size_t batch)
-{
-    return evolution->by_powers[curve * evolution->plan->problem.batch_count + batch];
-}
-
-const char *mm_evolution_method(const struct mm_evolution *evolution, size_t curve)
-{
-    bool powers = false, stencil = false;
-    int64_t begin = 0;
-    for (size_t b = 0; b < evolution->plan->problem.batch_count; b++) {
-        const bool is_run = evolution->batch_ends[b] > begin;
-        powers = powers || (is_run && takes_powers(evolution, curve, b));
-        stencil = stencil || (is_run && !takes_powers(evolution, curve, b));
-        begin = evolution->batch_ends[b];
-    }
-    return powers ? stencil ? "stencil, powers" : "powers" : "stencil";
-}
-
-/* Fills batch_ends: the last batch continues to the end. */
-static void find_batch_ends(struct mm_evolution *evolution)
-{
-    const struct mm_evolution_plan *plan = evolution->plan;
-    int64_t end = 0;
-    for (size_t b = 0; b < plan->problem.batch_count; b++) {
-        end += plan->problem.batches[b].qubits;
-        evolution->batch_ends[b] = end < plan->collisions ? end : plan->collisions;
-    }
-    evolution->batch_ends[plan->problem.batch_count - 1] = plan->collisions;
-}
-
-/* Decides where powers are taken: only on the cpu backend, since the others are there to be compared or have a
- * device of their own, and only where the energies in between are not wanted. */
-static void choose_methods(struct mm_evolution *evolution)
-{
-    const struct mm_evolution_plan *plan = evolution->plan;
-    if (strcmp(mm_evolution_backend(evolution), "cpu") != 0 || plan->problem.levels == MM_LEVELS_AUTO ||
-        plan->energy_step > 0)
-        return;
-    const size_t batches = plan->problem.batch_count;
-    for (size_t c = 0; c < plan->curve_count; c++) {
-        int64_t begin = 0;
-        for (size_t b = 0; b < batches; b++) {
-            const int64_t end = evolution->batch_ends[b];
-            evolution->by_powers[c * batches + b] =
-                end > begin && mm_channel_powers_pay(plan->problem.levels, is_diagonal(plan, c, b), end - begin,
-                                                     mm_record_count(plan, begin, end));
-            begin = end;
-        }
-    }
-}
 
 /* ---------------------------------------------------------------------------------------------- opening */
 
@@ -179,6 +64,7 @@ static mm_status allocate(struct mm_evolution *evolution, struct mm_error *error
     struct mm_round *round = &evolution->round;
     const size_t records = plan->curve_count * MM_ROUND_RECORDS;
     evolution->states = calloc(plan->curve_count, sizeof *evolution->states);
+    evolution->before = calloc(plan->curve_count, sizeof *evolution->before);
     evolution->runs = calloc(plan->curve_count, sizeof *evolution->runs);
     evolution->batch_ends = calloc(plan->problem.batch_count, sizeof *evolution->batch_ends);
     evolution->by_powers = calloc(plan->curve_count * plan->problem.batch_count, sizeof *evolution->by_powers);
@@ -187,9 +73,9 @@ static mm_status allocate(struct mm_evolution *evolution, struct mm_error *error
     round->band_errors = mm_allocate_doubles(records);
     round->populations = calloc(plan->curve_count, sizeof *round->populations);
     round->energies = mm_allocate_doubles(plan->energy_step > 0 ? plan->curve_count * MM_ENERGIES : 0);
-    if (!evolution->states || !evolution->runs || !evolution->batch_ends || !evolution->by_powers ||
-        !round->figures || !round->truncation_populations || !round->band_errors || !round->populations ||
-        !round->energies)
+    if (!evolution->states || !evolution->before || !evolution->runs || !evolution->batch_ends ||
+        !evolution->by_powers || !round->figures || !round->truncation_populations || !round->band_errors ||
+        !round->populations || !round->energies)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu curves", plan->curve_count);
     return MM_OK;
 }
@@ -204,8 +90,7 @@ mm_status mm_evolution_open(struct mm_evolution *evolution, const struct mm_evol
         status = allocate(evolution, error);
     if (status != MM_OK)
         return status;
-    find_batch_ends(evolution);
-    choose_methods(evolution);
+    mm_evolution_choose_methods(evolution);
     return MM_OK;
 }
 
@@ -231,6 +116,8 @@ void mm_evolution_close(struct mm_evolution *evolution)
     for (size_t c = 0; c < curves; c++) {
         if (evolution->states != NULL)
             mm_state_free(&evolution->states[c]);
+        if (evolution->before != NULL)
+            mm_state_free(&evolution->before[c]);
         if (evolution->runs != NULL)
             mm_channel_powers_close(&evolution->runs[c].powers);
         if (evolution->round.populations != NULL)
@@ -238,6 +125,7 @@ void mm_evolution_close(struct mm_evolution *evolution)
     }
     free(evolution->lanes);
     free(evolution->states);
+    free(evolution->before);
     free(evolution->runs);
     free(evolution->batch_ends);
     free(evolution->by_powers);
@@ -285,9 +173,10 @@ static mm_status apply_powers(struct mm_evolution *evolution, size_t curve, int6
     const struct mm_evolution_plan *plan = evolution->plan;
     struct mm_curve_run *run = &evolution->runs[curve];
     if (!run->opened) {
-        const struct mm_qubit qubit = batch_qubit(plan, curve, run->batch);
-        mm_status status = mm_channel_powers_open(&run->powers, plan->curves[curve].g, &qubit, plan->problem.levels,
-                                                  is_diagonal(plan, curve, run->batch), error);
+        const struct mm_qubit qubit = mm_curve_qubit(plan, curve, run->batch);
+        mm_status status =
+            mm_channel_powers_open(&run->powers, plan->curves[curve].g, &qubit, mm_plan_largest_space(plan),
+                                   mm_curve_is_diagonal(plan, curve, run->batch), error);
         if (status != MM_OK)
             return status;
         run->opened = true;
@@ -322,7 +211,7 @@ static mm_status advance_curve(struct mm_evolution *evolution, struct mm_lane *l
         const size_t batch = evolution->runs[curve].batch;
         const int64_t first = state->collisions;
         const int64_t stop = end < evolution->batch_ends[batch] ? end : evolution->batch_ends[batch];
-        if (takes_powers(evolution, curve, batch))
+        if (mm_evolution_takes_powers(evolution, curve, batch))
             status = apply_powers(evolution, curve, stop - first, error);
         else
             status = mm_solver_evolve(lane->solver, &point, stop - first, energies, state, error);
@@ -378,7 +267,7 @@ static int64_t longest_stretch(const struct mm_evolution *evolution)
     while (batch + 1 < evolution->plan->problem.batch_count && next >= evolution->batch_ends[batch])
         batch++;
     for (size_t c = 0; c < evolution->plan->curve_count; c++)
-        if (!takes_powers(evolution, c, batch))
+        if (!mm_evolution_takes_powers(evolution, c, batch))
             return MM_STENCIL_STRETCH;
     return (int64_t)1 << MM_POWER_BITS;
 }
@@ -427,11 +316,55 @@ static mm_status run_curve(struct mm_evolution *evolution, struct mm_lane *lane,
     return status == MM_OK ? advance_curve(evolution, lane, curve, end, error) : status;
 }
 
+/* Makes *copy a copy of a state, in the memory that it has. */
+static bool copy_state(const struct mm_state *state, struct mm_state *copy)
+{
+    const size_t size = (size_t)state->levels * (size_t)state->levels * sizeof *state->density;
+    double *density = NULL;
+    if (state->density == NULL) {
+        free(copy->density); /* the vacuum, before the first round */
+    } else {
+        density = realloc(copy->density, size);
+        if (density == NULL)
+            return false;
+        memcpy(density, state->density, size);
+    }
+    *copy = *state;
+    copy->density = density;
+    return true;
+}
+
+/* Keeps the states before a round, whose curves may fail at different places. */
+static mm_status keep_states(struct mm_evolution *evolution, struct mm_error *error)
+{
+    for (size_t c = 0; c < evolution->plan->curve_count; c++)
+        if (!copy_state(&evolution->states[c], &evolution->before[c]))
+            return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels",
+                           evolution->states[c].levels);
+    return MM_OK;
+}
+
+/* Makes every curve stand where the round began, which then holds nothing. */
+static void return_to_kept_states(struct mm_evolution *evolution)
+{
+    for (size_t c = 0; c < evolution->plan->curve_count; c++) {
+        const struct mm_state reached = evolution->states[c];
+        evolution->states[c] = evolution->before[c];
+        evolution->before[c] = reached;
+        mm_channel_powers_close(&evolution->runs[c].powers);
+        evolution->runs[c] = (struct mm_curve_run){0};
+    }
+    evolution->round.record_count = evolution->round.energy_count = 0;
+    evolution->round.state_wanted = false;
+}
+
 mm_status mm_evolution_advance(struct mm_evolution *evolution, struct mm_error *error)
 {
     const size_t curves = evolution->plan->curve_count;
+    mm_status worst = keep_states(evolution, error);
+    if (worst != MM_OK)
+        return worst;
     const int64_t end = plan_round(evolution);
-    mm_status worst = MM_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(evolution->lane_count)
     for (size_t c = 0; c < curves; c++) {
         struct mm_error own = {0};
@@ -445,6 +378,9 @@ mm_status mm_evolution_advance(struct mm_evolution *evolution, struct mm_error *
                 *error = own;
         }
     }
-    evolution->collisions = end;
+    if (worst == MM_OK)
+        evolution->collisions = end;
+    else
+        return_to_kept_states(evolution);
     return worst;
 }

@@ -38,6 +38,16 @@ struct mm_evolution_plan {
 /** c and q of a batch of a curve: into fixed[2] and from there, or from the curve's own. */
 const double *mm_curve_batch(const struct mm_evolution_plan *plan, size_t curve, size_t batch, double fixed[2]);
 
+/** The qubits of a batch of a curve. */
+struct mm_qubit mm_curve_qubit(const struct mm_evolution_plan *plan, size_t curve, size_t batch);
+
+/** Whether a curve is diagonal up to the end of a batch: from the vacuum, a state stays diagonal as long as no
+ * qubit has any coherence. */
+bool mm_curve_is_diagonal(const struct mm_evolution_plan *plan, size_t curve, size_t batch);
+
+/** Levels that a state may come to have. */
+int mm_plan_largest_space(const struct mm_evolution_plan *plan);
+
 /** Next number of collisions at which the plan records, after k; 0 (k = -1) and the end always are. */
 int64_t mm_record_next(const struct mm_evolution_plan *plan, int64_t k);
 
@@ -69,6 +79,7 @@ struct mm_evolution {
     const struct mm_evolution_plan *plan;
     int64_t collisions;      /* done; -1 before the first round, which records the vacuum */
     struct mm_state *states; /* [curve_count] */
+    struct mm_state *before; /* [curve_count]: before the last round */
     struct mm_round round;   /* the last one */
     struct mm_lane *lanes;   /* [lane_count]: one solver a thread */
     int lane_count;
@@ -88,11 +99,16 @@ void mm_evolution_set(struct mm_evolution *evolution, int64_t collisions, struct
 
 bool mm_evolution_done(const struct mm_evolution *evolution);
 
-/** Takes every curve through one round and measures it. */
+/** Takes every curve through one round and measures it. After a failure everything stands where it stood before,
+ * and can be stored. */
 mm_status mm_evolution_advance(struct mm_evolution *evolution, struct mm_error *error);
 
-/** How the collisions of a curve are made: "stencil", "powers", or, where batches differ, "stencil, powers". The
- *  choice depends on the plan and the backend alone. */
+/** Fills batch_ends and by_powers; the choice depends on the plan and the backend alone. */
+void mm_evolution_choose_methods(struct mm_evolution *evolution);
+
+bool mm_evolution_takes_powers(const struct mm_evolution *evolution, size_t curve, size_t batch);
+
+/** How the collisions of a curve are made: "stencil", "powers", or, where batches differ, "stencil, powers". */
 const char *mm_evolution_method(const struct mm_evolution *evolution, size_t curve);
 
 const char *mm_evolution_backend(const struct mm_evolution *evolution);

@@ -1,13 +1,23 @@
 /* hdf5_checked.c - HDF5 calls whose first failure is remembered and told in one line. */
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "hdf5_checked.h"
 
 enum { REASON_SIZE = 256 };
 
+/* At exit HDF5 would write what is left of a file that could not be closed, and may crash on it. A failure here
+ * leaves only that. */
+static void keep_from_exit(void)
+{
+    (void)H5dont_atexit();
+}
+
 void mm_hdf5_begin(struct mm_hdf5 *hdf5, const char *path, mm_status failure, struct mm_error *error)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, keep_from_exit); /* has to come before any other call of HDF5 */
     *hdf5 = (struct mm_hdf5){.path = path, .status = MM_OK, .failure = failure, .error = error};
     mm_hdf5_check(hdf5, H5Eget_auto2(H5E_DEFAULT, &hdf5->print, &hdf5->print_data), "prepare", "error handling");
     mm_hdf5_check(hdf5, H5Eset_auto2(H5E_DEFAULT, NULL, NULL), "prepare", "error handling");

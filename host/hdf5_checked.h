@@ -17,7 +17,8 @@ struct mm_hdf5 {
     void *print_data;
 };
 
-/** Begins a run of calls and silences HDF5's own error printing. */
+/** Begins a run of calls and silences HDF5's own error printing. The first one of a process keeps HDF5 from doing
+ * anything at exit (H5dont_atexit), and so comes before any other call of HDF5. */
 void mm_hdf5_begin(struct mm_hdf5 *hdf5, const char *path, mm_status failure, struct mm_error *error);
 
 /** Ends it, restores the printing and returns the status. */

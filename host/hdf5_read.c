@@ -39,6 +39,8 @@ void mm_hdf5_read_attribute(struct mm_hdf5 *hdf5, hid_t object, const char *name
 char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name)
 {
     char *text = NULL;
+    if (hdf5->status == MM_OK && mm_root_describes(object, name))
+        return mm_root_read_text(hdf5, object, name);
     hid_t type = mm_hdf5_text_type(hdf5);
     mm_hdf5_read_attribute(hdf5, object, name, type, &text);
     mm_hdf5_close(hdf5, type, H5Tclose, name);

@@ -39,7 +39,8 @@ mm_status mm_hdf5_file_close(struct mm_hdf5_file *file);
 /** Reads an attribute that holds one element of `type`. */
 void mm_hdf5_read_attribute(struct mm_hdf5 *hdf5, hid_t object, const char *name, hid_t type, void *value);
 
-/** Reads a text attribute; NULL on failure. Free with H5free_memory. */
+/** Reads a text attribute; NULL on failure. Those of the root of our files are checked (file_root.c). Free with
+ *  H5free_memory. */
 char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name);
 
 /** Whether a file holds the object at an absolute path, "/group/name". */

@@ -1,16 +1,15 @@
-/* hdf5_write.c - writing our HDF5 files: attributes, groups, described datasets with their axes, files in memory.
- */
+/* hdf5_write.c - writing our HDF5 files: attributes, groups, described datasets with their axes. */
 #include <hdf5_hl.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hdf5_write.h"
 #include "result_schema.h"
 
 enum {
-    CHUNKED_ABOVE = 64 * 1024,     /* bytes above which a dataset is compressed */
-    CHUNK_BYTES = 1024 * 1024,     /* bytes of one chunk, where the dataset does not say */
-    IMAGE_INCREMENT = 1024 * 1024, /* bytes by which a file in memory grows */
+    COMPRESSED_ABOVE = 64 * 1024, /* bytes above which a dataset is compressed */
+    CHUNK_BYTES = 1024 * 1024,    /* bytes of one chunk, where the dataset does not say */
     DEFLATE_LEVEL = 4,
 };
 
@@ -70,36 +69,48 @@ static void choose_chunks(const struct mm_dataset *dataset, size_t bytes, hsize_
     }
 }
 
-static bool is_growing(const struct mm_dataset *dataset)
+/* Elements of a dataset as it is created. */
+static size_t element_count(const struct mm_dataset *dataset)
 {
-    bool grows = false;
+    size_t count = 1;
     for (int d = 0; d < dataset->rank; d++)
-        grows = grows || dataset->grows[d];
-    return grows;
+        count *= dataset->length[d];
+    return count;
 }
 
-/* Storage of a dataset: in one piece, or chunked and compressed. Close with H5Pclose. */
+/* Every chunk gets a checksum; HDF5 has none for what has no chunks, a single value or none at all, and for texts
+ * of variable length. */
+static void set_chunks(struct mm_hdf5 *hdf5, const struct mm_dataset *dataset, hid_t type, hid_t properties)
+{
+    hsize_t chunk[MM_DATASET_RANK_MAX];
+    size_t bytes = element_count(dataset) * H5Tget_size(type);
+    bool given = dataset->chunk[0] > 0;
+    bool filtered = H5Tis_variable_str(type) == 0;
+    if (dataset->rank == 0 || (!given && (bytes == 0 || !filtered)))
+        return;
+    if (given)
+        memcpy(chunk, dataset->chunk, sizeof chunk);
+    else
+        choose_chunks(dataset, H5Tget_size(type), chunk);
+    mm_hdf5_check(hdf5, H5Pset_chunk(properties, dataset->rank, chunk), "set chunks of", dataset->name);
+    bool large = given || bytes > COMPRESSED_ABOVE;
+    if (filtered && large && !dataset->incompressible && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
+        mm_hdf5_check(hdf5, H5Pset_shuffle(properties), "compress", dataset->name);
+        mm_hdf5_check(hdf5, H5Pset_deflate(properties, DEFLATE_LEVEL), "compress", dataset->name);
+    }
+    if (filtered)
+        mm_hdf5_check(hdf5, H5Pset_fletcher32(properties), "guard", dataset->name);
+}
+
+/* Storage of a dataset. Close with H5Pclose. */
 static hid_t create_properties(struct mm_hdf5 *hdf5, const struct mm_dataset *dataset, hid_t type)
 {
     hid_t properties = mm_hdf5_check(hdf5, H5Pcreate(H5P_DATASET_CREATE), "create dataset", dataset->name);
-    hsize_t chunk[MM_DATASET_RANK_MAX];
-    size_t bytes = H5Tget_size(type);
-    size_t total = bytes;
     const double nan = NAN;
     if (dataset->blank_is_nan)
         mm_hdf5_check(hdf5, H5Pset_fill_value(properties, H5T_NATIVE_DOUBLE, &nan), "create dataset",
                       dataset->name);
-    for (int d = 0; d < dataset->rank; d++)
-        total *= dataset->length[d];
-    if (!is_growing(dataset) && total <= CHUNKED_ABOVE)
-        return properties;
-    if (!is_growing(dataset))
-        choose_chunks(dataset, bytes, chunk);
-    mm_hdf5_check(hdf5, H5Pset_chunk(properties, dataset->rank, is_growing(dataset) ? dataset->chunk : chunk),
-                  "set chunks of", dataset->name);
-    mm_hdf5_check(hdf5, H5Pset_shuffle(properties), "compress", dataset->name);
-    if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0)
-        mm_hdf5_check(hdf5, H5Pset_deflate(properties, DEFLATE_LEVEL), "compress", dataset->name);
+    set_chunks(hdf5, dataset, type, properties);
     return properties;
 }
 
@@ -134,14 +145,25 @@ void mm_hdf5_write_dataset(struct mm_hdf5 *hdf5, const struct mm_dataset *datase
     mm_hdf5_close(hdf5, created, H5Dclose, dataset->name);
 }
 
+hid_t mm_hdf5_create_axis(struct mm_hdf5 *hdf5, const struct mm_dataset *dataset, hid_t file_type)
+{
+    hid_t created = mm_hdf5_create_dataset(hdf5, dataset, file_type);
+    mm_hdf5_check(hdf5, H5DSset_scale(created, dataset->name), "make an axis of", dataset->name);
+    return created;
+}
+
 hid_t mm_hdf5_write_axis(struct mm_hdf5 *hdf5, const struct mm_dataset *dataset, hid_t file_type, hid_t memory_type,
                          const void *values)
 {
-    hid_t created = mm_hdf5_create_dataset(hdf5, dataset, file_type);
+    hid_t created = mm_hdf5_create_axis(hdf5, dataset, file_type);
     mm_hdf5_check(hdf5, H5Dwrite(created, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "write",
                   dataset->name);
-    mm_hdf5_check(hdf5, H5DSset_scale(created, dataset->name), "make an axis of", dataset->name);
     return created;
+}
+
+void mm_hdf5_link_axis(struct mm_hdf5 *hdf5, hid_t axis, hid_t group, const char *name)
+{
+    mm_hdf5_check(hdf5, H5Olink(axis, group, name, H5P_DEFAULT, H5P_DEFAULT), "link axis", name);
 }
 
 /* Extends a dataset so that it holds a block. */
@@ -179,38 +201,9 @@ void mm_hdf5_put_block(struct mm_hdf5 *hdf5, hid_t dataset, const char *name, in
 
 /* ----------------------------------------------------------------------------------------------- file */
 
-hid_t mm_hdf5_create_in_memory(struct mm_hdf5 *hdf5)
+hid_t mm_hdf5_access(struct mm_hdf5 *hdf5)
 {
     hid_t access = mm_hdf5_check(hdf5, H5Pcreate(H5P_FILE_ACCESS), "create", "file");
-    mm_hdf5_check(hdf5, H5Pset_fapl_core(access, IMAGE_INCREMENT, false), "create", "file");
-    hid_t file = mm_hdf5_check(hdf5, H5Fcreate(hdf5->path, H5F_ACC_TRUNC, H5P_DEFAULT, access), "create", "file");
-    mm_hdf5_close(hdf5, access, H5Pclose, "file");
-    return file;
-}
-
-hid_t mm_hdf5_copy_in_memory(struct mm_hdf5 *hdf5, hid_t file)
-{
-    hid_t copy = -1;
-    ssize_t size = H5Fget_file_image(file, NULL, 0);
-    if (mm_hdf5_check(hdf5, size, "measure", "file") < 0)
-        return copy;
-    void *image = malloc((size_t)size);
-    if (image == NULL)
-        mm_hdf5_fail(hdf5, MM_ERROR_MEMORY, "out of memory for a copy of the file");
-    else if (mm_hdf5_check(hdf5, H5Fget_file_image(file, image, (size_t)size), "read", "file") >= 0)
-        copy =
-            mm_hdf5_check(hdf5, H5LTopen_file_image(image, (size_t)size, H5LT_FILE_IMAGE_OPEN_RW), "copy", "file");
-    free(image); /* HDF5 has made its own */
-    return copy;
-}
-
-void mm_hdf5_copy_to_disk(struct mm_hdf5 *hdf5, hid_t file, const struct mm_output_file *output)
-{
-    void **image = NULL;
-    mm_hdf5_check(hdf5, H5Fflush(file, H5F_SCOPE_GLOBAL), "write", "file");
-    ssize_t size = H5Fget_file_image(file, NULL, 0);
-    mm_hdf5_check(hdf5, size, "measure", "file");
-    mm_hdf5_check(hdf5, H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&image), "find", "image of the file");
-    if (hdf5->status == MM_OK)
-        hdf5->status = mm_output_file_write(output, *image, (size_t)size, hdf5->error);
+    mm_hdf5_check(hdf5, H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), "create", "file");
+    return access;
 }

@@ -18,6 +18,7 @@ struct mm_landscape_request {
     size_t c_count;                        /* points along c, >= 2, from 0 to 1 */
     size_t q_count;                        /* points along q, >= 2, from 0 to 1 */
     const double *parameters;              /* [free batches][2]: c, q of the other free batches */
+    const volatile int *stop;              /* set to non-zero to stop after the points in flight; may be NULL */
     void (*progress)(void *context, int64_t done, int64_t total, double seconds); /* may be NULL */
     void *progress_context;
 };
@@ -34,6 +35,8 @@ struct mm_end_points {
 /** A landscape. Free with mm_landscape_free. */
 struct mm_landscape {
     size_t batch; /* the batch that is varied, of all batches, from 0 */
+    size_t batch_count;
+    double *parameters; /* [batch_count][2]: c, q of every batch, fixed ones included; NaN of the varied one */
     size_t cell_count;
     size_t c_count;
     size_t q_count;
@@ -41,18 +44,22 @@ struct mm_landscape {
     double *q;           /* [q_count] */
     double *g;           /* [cell_count] */
     double *lambda;      /* [cell_count] */
-    double *loss;        /* [cell_count][c_count][q_count] (Eq. 11), and so on */
+    double *loss;        /* [cell_count][c_count][q_count] (Eq. 11), NaN until it is computed; and so on */
     double *ergotropy;   /* Eq. 10 */
     double *instability; /* the sum over the tail of |E_k - E_(k-1)| */
     struct mm_end_points end_points;
     double seconds; /* wall time */
 };
 
-/** Allocates a landscape and fills its axes. */
+/** Allocates a landscape with nothing computed and fills its axes. */
 mm_status mm_landscape_prepare(const struct mm_config *config, const struct mm_landscape_request *request,
                                struct mm_landscape *landscape, struct mm_error *error);
 
-/** Evaluates a prepared landscape, many points in each call of the solver. */
+/** Points that are not computed. */
+size_t mm_landscape_missing(const struct mm_landscape *landscape);
+
+/** Evaluates the missing points of a prepared landscape, many in each call of the solver. After MM_STOPPED (when
+ *  request->stop was set) and MM_ERROR_DEVICE, what was computed is there. */
 mm_status mm_landscape_compute(const struct mm_config *config, const struct mm_landscape_request *request,
                                struct mm_solver *solver, struct mm_landscape *landscape, struct mm_error *error);
 
@@ -61,7 +68,13 @@ mm_status mm_landscape_compute(const struct mm_config *config, const struct mm_l
 mm_status mm_landscape_read_end_points(const char *path, const struct mm_config *config,
                                        struct mm_landscape *landscape, struct mm_error *error);
 
-/** Writes /landscape and, if there are any, /end_points to a new HDF5 file, complete or not at all.
+/** Takes over what an earlier run of the same landscape computed, its end points unless there are some, and its
+ *  seconds. MM_ERROR_INPUT names what differs. */
+mm_status mm_landscape_resume(const char *path, const struct mm_config *config, const struct mm_solver *solver,
+                              struct mm_landscape *landscape, struct mm_error *error);
+
+/** Writes /landscape and, if there are any, /end_points to an HDF5 file, complete or not at all; the root attribute
+ *  `complete` tells whether points are missing.
  *  @param solver  that computed it, for the description of the run */
 mm_status mm_landscape_write(const char *path, const struct mm_config *config, const struct mm_landscape *landscape,
                              const struct mm_solver *solver, const struct mm_run_info *info, bool replace,

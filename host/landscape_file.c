@@ -1,7 +1,8 @@
 /* landscape_file.c - the HDF5 file of a landscape, and the end points of chains that belong into it.
  *
  *   /            attributes as in every file of ours; kind = "landscape"
- *   /landscape   axes c, q, cell (grid points); g, lambda [cell]; loss, ergotropy, instability [cell][c][q];
+ *   /landscape   axes c, q, cell (grid points); g, lambda [cell]; loss, ergotropy, instability [cell][c][q], NaN
+ *                where they are not computed yet; parameters [batch][c, q] of all batches, NaN of the varied one;
  *                attribute batch, the number of the batch that is varied, from 1
  *   /end_points  cell, c, q, loss [point]: where the chains of a search ended; only if a search was given
  */
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hdf5_driver.h"
 #include "hdf5_read.h"
 #include "hdf5_write.h"
 #include "landscape.h"
@@ -164,6 +166,9 @@ static void write_landscape(struct mm_hdf5 *hdf5, hid_t file, const struct mm_la
     write_plane(hdf5, &planes, "ergotropy", "hbar omega", "ergotropy W (Eq. 10)", landscape->ergotropy);
     write_plane(hdf5, &planes, "instability", "hbar omega", "sum of |E_k - E_(k-1)| over the tail",
                 landscape->instability);
+    const struct mm_dataset parameters = {.group = group, .rank = 2, .length = {landscape->batch_count, 2}};
+    write_plane(hdf5, &parameters, "parameters", "1", "c and q of each batch; NaN of the one that is varied",
+                landscape->parameters);
     mm_hdf5_close(hdf5, q, H5Dclose, "q");
     mm_hdf5_close(hdf5, c, H5Dclose, "c");
     mm_hdf5_close(hdf5, cell, H5Dclose, "cell");
@@ -193,6 +198,7 @@ mm_status mm_landscape_write(const char *path, const struct mm_config *config, c
                              struct mm_error *error)
 {
     struct mm_output_file output = {0};
+    struct mm_hdf5_disk disk;
     struct mm_hdf5 hdf5;
     const struct mm_file_root root = {
         .kind = mm_file_kind_text(MM_FILE_LANDSCAPE),
@@ -202,18 +208,17 @@ mm_status mm_landscape_write(const char *path, const struct mm_config *config, c
         .device = mm_solver_device(solver),
         .info = info,
         .seconds = landscape->seconds,
-        .complete = true,
+        .complete = mm_landscape_missing(landscape) == 0,
     };
     mm_status status = mm_output_file_create(&output, path, replace, error);
     if (status != MM_OK)
         return status;
     mm_hdf5_begin(&hdf5, output.path, MM_ERROR_HDF5, error);
-    hid_t file = mm_hdf5_create_in_memory(&hdf5);
+    hid_t file = mm_hdf5_create_on_disk(&hdf5, &output, &disk);
     mm_hdf5_write_root(&hdf5, file, &root);
     write_landscape(&hdf5, file, landscape);
     write_end_points(&hdf5, file, &landscape->end_points);
-    mm_hdf5_copy_to_disk(&hdf5, file, &output);
-    mm_hdf5_close(&hdf5, file, H5Fclose, "file");
+    mm_hdf5_close_on_disk(&hdf5, file, &disk);
     status = mm_hdf5_end(&hdf5);
     if (status == MM_OK)
         return mm_output_file_commit(&output, replace, error);

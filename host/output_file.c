@@ -26,7 +26,7 @@ static mm_status make_names(struct mm_output_file *file, const char *path, struc
     int directory_length = (int)(name - path);
     file->path = strdup(path);
     file->directory = directory_length == 0 ? strdup(".") : strndup(path, (size_t)directory_length);
-    if (asprintf(&file->temporary, "%.*s.%s.XXXXXX", directory_length, path, name) < 0)
+    if (asprintf(&file->temporary, "%.*s.%s" MM_UNFINISHED_MIDDLE "XXXXXX", directory_length, path, name) < 0)
         file->temporary = NULL;
     if (file->path != NULL && file->directory != NULL && file->temporary != NULL)
         return MM_OK;
@@ -51,7 +51,7 @@ static mm_status check_existing(const char *path, bool replace, struct mm_error 
 }
 
 /* Not mkstemp: a result is an ordinary file, whose permissions follow the umask. */
-static int create_temporary(char *name)
+int mm_create_unique(char *name)
 {
     static const char letters[64] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     enum { OPEN_CHARACTERS = 6, ATTEMPTS = 100 };
@@ -62,7 +62,7 @@ static int create_temporary(char *name)
             return -1;
         for (int i = 0; i < OPEN_CHARACTERS; i++)
             open_part[i] = letters[random[i] % sizeof letters];
-        int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor >= 0 || errno != EEXIST)
             return descriptor;
     }
@@ -78,7 +78,7 @@ mm_status mm_output_file_create(struct mm_output_file *file, const char *path, b
         status = make_names(file, path, error);
     if (status != MM_OK)
         return status;
-    int descriptor = create_temporary(file->temporary);
+    int descriptor = mm_create_unique(file->temporary);
     if (descriptor >= 0 && close(descriptor) == 0)
         return MM_OK;
     status =
@@ -146,28 +146,30 @@ static bool copy_all(int from, int to)
 mm_status mm_output_file_copy(const struct mm_output_file *file, const char *from, struct mm_error *error)
 {
     int source = open(from, O_RDONLY | O_CLOEXEC);
-    int target = open(file->temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    bool copied = source >= 0 && target >= 0 && copy_all(source, target);
-    int reason = errno;
-    if (source >= 0)
-        close(source); /* only read from: nothing can be lost */
-    errno = reason;
-    if (target >= 0)
-        copied = close_after(target, copied);
-    if (copied)
-        return MM_OK;
-    return mm_fail(error, MM_ERROR_SYSTEM, "%s: copying %s failed: %s", file->path, from, strerror(errno));
+    if (source < 0)
+        return mm_fail(error, MM_ERROR_SYSTEM, "%s: copying %s failed: %s", file->path, from, strerror(errno));
+    mm_status status = mm_output_file_copy_open(file, source, error);
+    close(source); /* only read from: nothing can be lost */
+    return status;
 }
 
-static bool sync_directory(const char *path)
+mm_status mm_output_file_copy_open(const struct mm_output_file *file, int from, struct mm_error *error)
+{
+    int target = open(file->temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (target >= 0 && close_after(target, lseek(from, 0, SEEK_SET) == 0 && copy_all(from, target)))
+        return MM_OK;
+    return mm_fail(error, MM_ERROR_SYSTEM, "%s: writing failed: %s", file->path, strerror(errno));
+}
+
+bool mm_sync_directory(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems cannot sync a directory and say EINVAL; the rename itself is all they offer. */
     return descriptor >= 0 && close_after(descriptor, fsync(descriptor) == 0 || errno == EINVAL);
 }
 
-/* Renames only if no file of that name exists, in one step. link() is for file systems without such a rename. */
-static bool rename_new(const char *from, const char *to)
+/* link() is for file systems without such a rename. */
+bool mm_rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return true;
@@ -179,8 +181,8 @@ static bool rename_new(const char *from, const char *to)
 mm_status mm_output_file_commit(struct mm_output_file *file, bool replace, struct mm_error *error)
 {
     mm_status status = MM_OK;
-    bool renamed = replace ? rename(file->temporary, file->path) == 0 : rename_new(file->temporary, file->path);
-    if (!renamed || !sync_directory(file->directory))
+    bool renamed = replace ? rename(file->temporary, file->path) == 0 : mm_rename_new(file->temporary, file->path);
+    if (!renamed || !mm_sync_directory(file->directory))
         status = mm_fail(error, errno == EEXIST ? MM_ERROR_OUTPUT : MM_ERROR_SYSTEM, "%s: cannot be written: %s",
                          file->path, strerror(errno));
     if (!renamed)

@@ -4,7 +4,10 @@
 
 #include "micromaser.h"
 
-/** A file being written under a temporary name, .NAME.XXXXXX, in the directory of its final name. */
+/** What comes between .NAME and the last six characters in the temporary name of an output. */
+#define MM_UNFINISHED_MIDDLE ".unfinished."
+
+/** A file being written under a temporary name, .NAME.unfinished.XXXXXX, in the directory of its final name. */
 struct mm_output_file {
     char *path;      /* final name */
     char *temporary; /* name of the file so far */
@@ -23,6 +26,9 @@ mm_status mm_output_file_write(const struct mm_output_file *file, const void *co
 /** Makes the content of another file the temporary one's, to be changed before it is committed. */
 mm_status mm_output_file_copy(const struct mm_output_file *file, const char *from, struct mm_error *error);
 
+/** The same from a descriptor open for reading, which stays open. */
+mm_status mm_output_file_copy_open(const struct mm_output_file *file, int from, struct mm_error *error);
+
 /** Syncs what others have written to the temporary file. */
 mm_status mm_output_file_sync(const struct mm_output_file *file, struct mm_error *error);
 
@@ -35,5 +41,16 @@ void mm_output_file_discard(struct mm_output_file *file);
 
 /** Before a long computation: can its output be written at the end? Creates and removes the temporary file. */
 mm_status mm_output_file_check(const char *path, bool replace, struct mm_error *error);
+
+/** Creates an empty file for reading and writing; its six last characters are chosen so that no other has its name.
+ *  @param name  in: ends in six characters of any kind; out: the name
+ *  Returns its descriptor; -1 and errno on failure. */
+int mm_create_unique(char *name);
+
+/** Renames only if no file of the new name exists, in one step; errno on failure. */
+bool mm_rename_new(const char *from, const char *to);
+
+/** Makes the names in a directory durable; errno on failure. */
+bool mm_sync_directory(const char *path);
 
 #endif

@@ -25,7 +25,8 @@ struct mm_plot_request {
     const char *const *paths; /* [file_count]; several only of evolutions */
     size_t selected_count;    /* 0: all */
     const int64_t *selected;  /* [selected_count]: curves, or grid points in the order (g, lambda), from 0 */
-    int64_t state;            /* number of the stored state, from 0; -1: the last */
+    int64_t state;            /* number of the stored state, from 0; -1: not given */
+    int64_t k;                /* its number of collisions; -1: not given. Neither: the last that can be shown */
     int64_t g_index;          /* -1: not given */
     int64_t lambda_index;     /* -1: not given */
     size_t label_count;

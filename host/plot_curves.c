@@ -67,6 +67,19 @@ static void read_wigner(struct mm_hdf5_file *file, struct mm_plot_source *source
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "is damaged: /state/x or /state/p has fewer than two points");
 }
 
+/* Collisions that led to the stored states. */
+static void read_state_numbers(struct mm_hdf5_file *file, unsigned needs, struct mm_plot_source *source)
+{
+    mm_hdf5_read_array(file, "/state/k", 1, &source->state_k);
+    if ((needs & MM_PLOT_POPULATIONS) != 0)
+        mm_hdf5_check_length(file, "/state/population", &source->population, 1, source->state_k.count);
+    if (file->hdf5.status == MM_OK && source->state_k.count == 0)
+        mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "stores no state");
+    if (file->hdf5.status == MM_OK && (needs & MM_PLOT_WIGNER) != 0 &&
+        source->wigner.length[1] > source->state_k.count)
+        mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "is damaged: /state/wigner has more states than /state/k");
+}
+
 static mm_status read_source(const char *path, unsigned needs, struct mm_plot_source *source,
                              struct mm_error *error)
 {
@@ -83,13 +96,16 @@ static mm_status read_source(const char *path, unsigned needs, struct mm_plot_so
         read_populations(&file, source);
     if ((needs & MM_PLOT_WIGNER) != 0)
         read_wigner(&file, source);
+    if ((needs & (MM_PLOT_POPULATIONS | MM_PLOT_WIGNER)) != 0)
+        read_state_numbers(&file, needs, source);
     return mm_hdf5_file_close(&file);
 }
 
 static void free_source(struct mm_plot_source *source)
 {
-    struct mm_array *arrays[] = {&source->g,          &source->k,      &source->ergotropy, &source->purity,
-                                 &source->population, &source->wigner, &source->x,         &source->p};
+    struct mm_array *arrays[] = {&source->g,       &source->k,          &source->ergotropy,
+                                 &source->purity,  &source->population, &source->wigner,
+                                 &source->state_k, &source->x,          &source->p};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         mm_array_free(arrays[i]);
     mm_texts_free(&source->label);

@@ -21,8 +21,9 @@ struct mm_plot_source {
     struct mm_array k;          /* [K] */
     struct mm_array ergotropy;  /* [C][K], or [C][K][MM_PLOT_QUANTILES] */
     struct mm_array purity;     /* the same */
+    struct mm_array state_k;    /* [S], where populations or Wigner functions are needed */
     struct mm_array population; /* [C][S][N] */
-    struct mm_array wigner;     /* [C][S][nx][np] */
+    struct mm_array wigner;     /* [C][at most S][nx][np]; NaN where there is none */
     struct mm_array x;          /* [nx], at least two */
     struct mm_array p;          /* [np], at least two */
 };
@@ -30,7 +31,8 @@ struct mm_plot_source {
 /** One curve of one file. */
 struct mm_plot_curve {
     const struct mm_plot_source *source;
-    size_t row; /* in the arrays of its source */
+    size_t row;   /* in the arrays of its source */
+    size_t state; /* number of the stored state that is shown */
     double g;
     bool reference; /* the fine-tuned one beside others that are not */
     char label[MM_LABEL_SIZE];

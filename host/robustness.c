@@ -1,127 +1,87 @@
 /* robustness.c - what noise in the qubits and the coupling does to protocols: many realisations and their spread.
  *
- * Realisation r draws for collision k (or for its batch b) from Philox4x32-10 with the seed as key and the counter
- *
- *     (k mod 2^32, k / 2^32, r, 0)   c and q once a collision
- *     (b, 0, r, 1)                   c and q once a batch
- *     (k mod 2^32, k / 2^32, r, 2)   g, always once a collision
- *
- * so that the noise is the same for every curve, on any number of threads. Four words give two uniform numbers
- * u, v; a gaussian pair is sqrt(-2 ln(1-u)) (cos 2 pi v, sin 2 pi v) (Box and Muller 1958), a uniform one
- * (2u - 1, 2v - 1), each times its width.
+ * A lane is a solver with the states that advance side by side on it: on a device many, driven by one thread;
+ * on the CPU one a thread. What becomes of a realisation depends on its noise (noise.c) alone, so that all lanes
+ * give the same.
  */
-#include <cblas.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend_reference.h"
+#include "backend.h"
 #include "clock.h"
-#include "cpu_run.h"
-#include "random_words.h"
+#include "eigen_lapack.h"
 #include "robustness.h"
 
-enum { STREAM_COLLISION, STREAM_BATCH, STREAM_COUPLING, STRETCH = 1024 /* most collisions drawn at once */ };
+enum {
+    STRETCH_MOST = 1024,    /* collisions drawn at once: a request to stop waits no longer */
+    DRAWN_MOST = 1 << 21,   /* collisions that a lane holds, of all its states */
+    STATES_MOST = 1024,     /* states that a device takes side by side */
+    ELEMENTS_MOST = 1 << 27 /* of all these states */
+};
 
 const double mm_quantiles[MM_QUANTILES] = {0.05, 0.25, 0.5, 0.75, 0.95};
 const char *const mm_measure_names[MM_MEASURES] = {"energy", "ergotropy", "purity"};
 
-/* ------------------------------------------------------------------------------------------------ noise */
-
-/* Two independent draws of width 1. */
-static void draw_pair(const struct mm_noise *noise, philox4x32_ctr_t counter, double pair[2])
-{
-    const philox4x32_ctr_t words = mm_random_words(noise->seed, counter);
-    const double u = mm_uniform_from_words(words.v[0], words.v[1]);
-    const double v = mm_uniform_from_words(words.v[2], words.v[3]);
-    if (noise->shape == MM_NOISE_UNIFORM) {
-        pair[0] = 2.0 * u - 1.0;
-        pair[1] = 2.0 * v - 1.0;
-    } else {
-        const double radius = sqrt(-2.0 * log1p(-u)), angle = 2.0 * M_PI * v;
-        pair[0] = radius * cos(angle);
-        pair[1] = radius * sin(angle);
-    }
-}
-
-static double clip(double value, int64_t *clipped)
-{
-    const double inside = fmin(fmax(value, 0.0), 1.0);
-    *clipped += inside != value;
-    return inside;
-}
-
-static size_t batch_of(const struct mm_problem *problem, int64_t collision)
-{
-    size_t batch = 0;
-    int64_t end = problem->batches[0].qubits;
-    while (batch + 1 < problem->batch_count && collision >= end)
-        end += problem->batches[++batch].qubits;
-    return batch;
-}
-
-struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
-                                        size_t curve, int64_t realisation, int64_t collision,
-                                        struct mm_clipped *clipped)
-{
-    const size_t batch = batch_of(&plan->problem, collision);
-    const uint32_t low = (uint32_t)collision, high = (uint32_t)(collision >> 32), r = (uint32_t)realisation;
-    double fixed[2], qubit[2], coupling[2];
-    const double *parameters = mm_curve_batch(plan, curve, batch, fixed);
-    struct mm_drawn_collision drawn = {parameters[0], parameters[1], plan->curves[curve].g};
-    if (noise->c_width > 0.0 || noise->q_width > 0.0) {
-        const philox4x32_ctr_t by_collision = {{low, high, r, STREAM_COLLISION}};
-        const philox4x32_ctr_t by_batch = {{(uint32_t)batch, 0, r, STREAM_BATCH}};
-        draw_pair(noise, noise->per_batch ? by_batch : by_collision, qubit);
-        drawn.c = clip(drawn.c + noise->c_width * qubit[0], &clipped->c);
-        drawn.q = clip(drawn.q + noise->q_width * qubit[1], &clipped->q);
-        clipped->drawn++;
-    }
-    if (noise->g_width > 0.0) {
-        const philox4x32_ctr_t counter = {{low, high, r, STREAM_COUPLING}};
-        draw_pair(noise, counter, coupling);
-        drawn.g += noise->g_width * coupling[0];
-    }
-    return drawn;
-}
-
 /* ------------------------------------------------------------------------------------------ realisations */
 
-/** What one thread works with. */
+/** States that advance side by side: on a device many, by one thread that drives it; else one a thread. */
 struct lane {
-    struct mm_cpu_run run; /* of the cpu backend */
-    struct mm_eigen eigen;
+    struct mm_solver *solver;
+    size_t width;
+    int threads; /* that draw and measure: 1 where other lanes run beside */
+    int64_t stretch;
+    struct mm_state *states;          /* [width] */
+    struct mm_drawn_collision *drawn; /* [width][stretch] */
+    struct mm_eigen *eigens;          /* [threads] */
 };
 
+/** One realisation of one curve is item number realisation * curve_count + curve. */
 struct sampler {
     const struct mm_evolution_plan *plan;
     const struct mm_noise *noise;
     const struct mm_robustness_options *options;
     struct mm_robustness *robustness;
-    bool literal; /* the reference backend */
     int lane_count;
     struct lane *lanes;         /* [lane_count] */
-    int8_t *done;               /* [realisation][curve] */
-    struct mm_clipped *clipped; /* [realisation][curve] */
-    int64_t finished;           /* of all of these */
+    int8_t *done;               /* [item] */
+    struct mm_clipped *clipped; /* [item] */
+    int64_t finished;           /* items */
     double begin;
 };
 
-/* Takes a state to `end` collisions. */
-static mm_status advance(struct sampler *sampler, struct lane *lane, size_t curve, int64_t realisation, int64_t end,
-                         struct mm_clipped *clipped, struct mm_state *state, struct mm_error *error)
+/** Items that share a lane. */
+struct group {
+    size_t first;
+    size_t count;
+};
+
+static void draw_collisions(struct sampler *sampler, struct lane *lane, struct group group, int64_t first,
+                            int64_t count)
 {
-    struct mm_drawn_collision drawn[STRETCH];
-    mm_status status = MM_OK;
-    while (state->collisions < end && status == MM_OK) {
-        const int64_t left = end - state->collisions, count = left < STRETCH ? left : STRETCH;
+    const size_t curves = sampler->robustness->curve_count;
+#pragma omp parallel for num_threads(lane->threads)
+    for (size_t j = 0; j < group.count; j++) {
+        const size_t item = group.first + j;
         for (int64_t i = 0; i < count; i++)
-            drawn[i] =
-                mm_noise_draw(sampler->plan, sampler->noise, curve, realisation, state->collisions + i, clipped);
-        status = sampler->literal ? mm_reference_evolve_drawn(&sampler->plan->problem, drawn, count, state, error)
-                                  : mm_cpu_evolve_drawn(&lane->run, drawn, count, state, error);
+            lane->drawn[(int64_t)j * count + i] =
+                mm_noise_draw(sampler->plan, sampler->noise, item % curves, (int64_t)(item / curves), first + i,
+                              &sampler->clipped[item]);
+    }
+}
+
+/* Takes the states of a group to `end` collisions. */
+static mm_status advance(struct sampler *sampler, struct lane *lane, struct group group, int64_t end,
+                         struct mm_error *error)
+{
+    mm_status status = MM_OK;
+    while (lane->states[0].collisions < end && status == MM_OK) {
+        const int64_t first = lane->states[0].collisions, left = end - first;
+        const int64_t count = left < lane->stretch ? left : lane->stretch;
+        draw_collisions(sampler, lane, group, first, count);
+        status = mm_solver_evolve_drawn(lane->solver, group.count, count, lane->drawn, lane->states, error);
         if (sampler->options->stop != NULL && *sampler->options->stop != 0)
             return MM_STOPPED;
     }
@@ -138,56 +98,80 @@ static void keep(struct mm_robustness *robustness, size_t curve, size_t record, 
         samples[i * (size_t)robustness->realisations + (size_t)realisation] = values[i];
 }
 
-/* One realisation of one curve. */
-static mm_status sample(struct sampler *sampler, struct lane *lane, size_t curve, int64_t realisation,
-                        struct mm_error *error)
+/* Measures the states of a group and keeps what was found. */
+static mm_status measure(struct sampler *sampler, struct lane *lane, struct group group, size_t record,
+                         struct mm_error *error)
 {
-    struct mm_robustness *robustness = sampler->robustness;
-    const size_t at = (size_t)realisation * robustness->curve_count + curve;
-    struct mm_state state = {0};
-    struct mm_figures figures;
+    const size_t curves = sampler->robustness->curve_count;
+    mm_status worst = MM_OK;
+#pragma omp parallel for num_threads(lane->threads)
+    for (size_t j = 0; j < group.count; j++) {
+        const size_t item = group.first + j;
+        struct mm_error own = {0};
+        struct mm_figures figures;
+        mm_status status = mm_state_figures(
+            &lane->states[j], &lane->eigens[lane->threads > 1 ? omp_get_thread_num() : 0], &figures, &own);
+        if (status == MM_OK) {
+            keep(sampler->robustness, item % curves, record, (int64_t)(item / curves), &figures);
+            continue;
+        }
+#pragma omp critical(mm_robustness_measured)
+        {
+            worst = status;
+            if (error != NULL)
+                *error = own;
+        }
+    }
+    return worst;
+}
+
+/* All realisations of a group, from the vacuum to the end. */
+static mm_status sample(struct sampler *sampler, struct lane *lane, struct group group, struct mm_error *error)
+{
+    const struct mm_robustness *robustness = sampler->robustness;
     mm_status status = MM_OK;
     for (size_t i = 0; i < robustness->record_count && status == MM_OK; i++) {
-        status = advance(sampler, lane, curve, realisation, robustness->k[i], &sampler->clipped[at], &state, error);
+        status = advance(sampler, lane, group, robustness->k[i], error);
         if (status == MM_OK)
-            status = mm_state_figures(&state, &lane->eigen, &figures, error);
-        if (status == MM_OK)
-            keep(robustness, curve, i, realisation, &figures);
+            status = measure(sampler, lane, group, i, error);
     }
-    sampler->done[at] = status == MM_OK;
-    mm_state_free(&state);
+    for (size_t j = 0; j < group.count; j++) {
+        sampler->done[group.first + j] = status == MM_OK;
+        mm_state_free(&lane->states[j]);
+    }
     return status;
 }
 
-static void report_progress(struct sampler *sampler)
+static void report_progress(struct sampler *sampler, size_t count)
 {
     const struct mm_robustness_options *options = sampler->options;
     const struct mm_robustness *robustness = sampler->robustness;
-    sampler->finished++;
+    sampler->finished += (int64_t)count;
     if (options->progress != NULL)
         options->progress(options->progress_context, sampler->finished / (int64_t)robustness->curve_count,
                           robustness->realisations, mm_monotonic_seconds() - sampler->begin);
 }
 
-/* All realisations of all curves, a thread each; those of one realisation follow each other. */
+/* All realisations of all curves, a group a lane; those of one realisation follow each other. */
 static mm_status sample_all(struct sampler *sampler, struct mm_error *error)
 {
-    const size_t curves = sampler->robustness->curve_count;
-    const size_t count = (size_t)sampler->robustness->realisations * curves;
+    const size_t count = (size_t)sampler->robustness->realisations * sampler->robustness->curve_count;
+    const size_t width = sampler->lanes[0].width;
     mm_status worst = MM_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(sampler->lane_count)
-    for (size_t i = 0; i < count; i++) {
+    for (size_t first = 0; first < count; first += width) {
+        const struct group group = {first, count - first < width ? count - first : width};
         struct mm_error own = {0};
         mm_status status, before;
 #pragma omp atomic read
         before = worst;
         if (before != MM_OK)
             continue;
-        status = sample(sampler, &sampler->lanes[omp_get_thread_num()], i % curves, (int64_t)(i / curves), &own);
+        status = sample(sampler, &sampler->lanes[omp_get_thread_num()], group, &own);
 #pragma omp critical(mm_robustness_sampled)
         {
             if (status == MM_OK)
-                report_progress(sampler);
+                report_progress(sampler, group.count);
             else if (worst == MM_OK || worst == MM_STOPPED) {
 #pragma omp atomic write
                 worst = status;
@@ -231,48 +215,75 @@ static mm_status allocate_samples(struct sampler *sampler, struct mm_error *erro
     return MM_OK;
 }
 
-static mm_status choose_backend(struct sampler *sampler, const struct mm_band_loops **loops, struct mm_error *error)
+/* States that a lane takes side by side. */
+static size_t lane_width(const struct sampler *sampler, const struct mm_solver *solver)
 {
-    const struct mm_solver_options *solver = &sampler->options->solver;
-    const char *name = solver->backend == NULL || strcmp(solver->backend, "auto") == 0 ? "cpu" : solver->backend;
-    sampler->literal = strcmp(name, "reference") == 0;
-    if (!sampler->literal && strcmp(name, "cpu") != 0)
-        return mm_fail(error, MM_ERROR_BACKEND,
-                       "backend '%s' does not do noise; allowed are auto, cpu and reference", name);
-    *loops = mm_band_loops_find(solver->instructions);
-    if (*loops == NULL)
-        return mm_fail(error, MM_ERROR_INPUT, "instructions '%s' are not supported here", solver->instructions);
-    sampler->robustness->backend = sampler->literal ? "reference" : "cpu";
+    const int levels = sampler->plan->problem.levels;
+    const size_t square = levels == MM_LEVELS_AUTO ? 1 << 16 : (size_t)levels * (size_t)levels;
+    const size_t items = (size_t)sampler->robustness->realisations * sampler->robustness->curve_count;
+    size_t width = mm_solver_preferred_points(solver);
+    width = width < STATES_MOST ? width : STATES_MOST;
+    width = width < ELEMENTS_MOST / square ? width : ELEMENTS_MOST / square;
+    width = width < items ? width : items;
+    return width > 0 ? width : 1;
+}
+
+static mm_status open_lane(struct sampler *sampler, struct lane *lane, int threads, struct mm_error *error)
+{
+    struct mm_solver_options own = sampler->options->solver;
+    own.threads = 1; /* realisations are the parallel work */
+    mm_status status = mm_solver_open(&lane->solver, &sampler->plan->problem, &own, error);
+    if (status != MM_OK)
+        return status;
+    const bool on_device = strcmp(mm_solver_backend(lane->solver), "cuda") == 0;
+    lane->width = on_device ? lane_width(sampler, lane->solver) : 1;
+    lane->threads = on_device ? threads : 1;
+    const size_t stretch = DRAWN_MOST / lane->width;
+    lane->stretch = stretch < STRETCH_MOST ? (int64_t)stretch : STRETCH_MOST;
+    lane->states = calloc(lane->width, sizeof *lane->states);
+    lane->drawn = calloc(lane->width * (size_t)lane->stretch, sizeof *lane->drawn);
+    lane->eigens = calloc((size_t)lane->threads, sizeof *lane->eigens);
+    if (lane->states == NULL || lane->drawn == NULL || lane->eigens == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu states", lane->width);
     return MM_OK;
 }
 
+/* One lane a thread; a device needs one alone. */
 static mm_status open_lanes(struct sampler *sampler, struct mm_error *error)
 {
-    const struct mm_band_loops *loops;
     const int threads = sampler->options->solver.threads;
     const int wanted = threads > 0 ? threads : omp_get_max_threads();
-    mm_status status = choose_backend(sampler, &loops, error);
-    if (status != MM_OK)
-        return status;
-    openblas_set_num_threads(1); /* realisations are the parallel work */
+    struct mm_robustness *robustness = sampler->robustness;
+    mm_status status = MM_OK;
     sampler->lanes = calloc((size_t)wanted, sizeof *sampler->lanes);
     if (sampler->lanes == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %d threads", wanted);
-    for (int i = 0; i < wanted && status == MM_OK; i++) {
-        sampler->lane_count++;
-        if (!sampler->literal)
-            status = mm_cpu_run_create(&sampler->lanes[i].run, &sampler->plan->problem, loops, error);
-    }
-    snprintf(sampler->robustness->device, sizeof sampler->robustness->device, "%s, %d thread%s",
-             sampler->literal ? "dense complex reference" : loops->name, wanted, wanted == 1 ? "" : "s");
-    return status;
+    while (status == MM_OK && sampler->lane_count < wanted &&
+           (sampler->lane_count == 0 || sampler->lanes->threads == 1))
+        status = open_lane(sampler, &sampler->lanes[sampler->lane_count++], wanted, error);
+    if (status != MM_OK)
+        return status;
+    const struct mm_solver *solver = sampler->lanes[0].solver;
+    const char *device = mm_solver_device(solver);
+    snprintf(robustness->backend, sizeof robustness->backend, "%s", mm_solver_backend(solver));
+    if (sampler->lane_count == 1)
+        snprintf(robustness->device, sizeof robustness->device, "%s", device);
+    else
+        snprintf(robustness->device, sizeof robustness->device, "%.*s, %d threads", (int)strcspn(device, ","),
+                 device, sampler->lane_count);
+    return MM_OK;
 }
 
 static void close_lanes(struct sampler *sampler)
 {
     for (int i = 0; i < sampler->lane_count; i++) {
-        mm_cpu_run_free(&sampler->lanes[i].run);
-        mm_eigen_free(&sampler->lanes[i].eigen);
+        struct lane *lane = &sampler->lanes[i];
+        for (int t = 0; lane->eigens != NULL && t < lane->threads; t++)
+            mm_eigen_free(&lane->eigens[t]);
+        mm_solver_close(lane->solver);
+        free(lane->states);
+        free(lane->drawn);
+        free(lane->eigens);
     }
     free(sampler->lanes);
     free(sampler->done);
@@ -315,14 +326,15 @@ mm_status mm_robustness_run(const struct mm_evolution_plan *plan, const struct m
         status = open_lanes(&sampler, error);
     if (status == MM_OK)
         status = sample_all(&sampler, error);
-    if (status == MM_OK || status == MM_STOPPED)
+    const bool keeps = status == MM_OK || status == MM_STOPPED || status == MM_ERROR_DEVICE;
+    if (keeps && robustness->clipped != NULL)
         count_done(&sampler);
     close_lanes(&sampler);
     robustness->seconds = mm_monotonic_seconds() - sampler.begin;
     if (status == MM_STOPPED)
         return mm_fail(error, MM_STOPPED, "stopped after %lld of %lld realisations",
                        (long long)robustness->realisations_done, (long long)realisations);
-    if (status != MM_OK)
+    if (!keeps)
         mm_robustness_free(robustness);
     return status;
 }

@@ -87,8 +87,7 @@ static void write_axes(struct writer *writer)
     writer->k_axis = mm_hdf5_write_axis(&writer->hdf5, &k, H5T_STD_I64LE, H5T_NATIVE_INT64, writer->robustness->k);
     writer->quantile_axis =
         mm_hdf5_write_axis(&writer->hdf5, &quantile, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, mm_quantiles);
-    mm_hdf5_check(&writer->hdf5, H5Olink(writer->curve_axis, writer->group, "curve", H5P_DEFAULT, H5P_DEFAULT),
-                  "link axis", "curve");
+    mm_hdf5_link_axis(&writer->hdf5, writer->curve_axis, writer->group, "curve");
 }
 
 /* One array over curves, records and, for rank 3, quantiles. */
@@ -172,14 +171,14 @@ mm_status mm_robustness_file_write(const char *path, const struct mm_config *con
     };
     struct mm_output_file output = {0};
     struct writer writer = {.robustness = robustness};
+    struct mm_hdf5_disk disk;
     mm_status status = mm_output_file_create(&output, path, replace, error);
     if (status != MM_OK)
         return status;
     mm_hdf5_begin(&writer.hdf5, output.path, MM_ERROR_HDF5, error);
-    writer.file = mm_hdf5_create_in_memory(&writer.hdf5);
+    writer.file = mm_hdf5_create_on_disk(&writer.hdf5, &output, &disk);
     write_contents(&writer, config, plan, noise, &root);
-    mm_hdf5_copy_to_disk(&writer.hdf5, writer.file, &output);
-    mm_hdf5_close(&writer.hdf5, writer.file, H5Fclose, "file");
+    mm_hdf5_close_on_disk(&writer.hdf5, writer.file, &disk);
     status = mm_hdf5_end(&writer.hdf5);
     if (status == MM_OK)
         return mm_output_file_commit(&output, replace, error);

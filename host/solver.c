@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cblas.h>
 #include <omp.h>
@@ -98,6 +99,17 @@ static mm_status copy_problem(struct mm_solver *solver, const struct mm_problem 
     return MM_OK;
 }
 
+/* Threads of a process that was told no number: its processors, divided among the processes of the run on this
+ * machine unless the launcher has bound each to its own (or OMP_NUM_THREADS says how many). */
+static int default_threads(int host_count)
+{
+    int threads = omp_get_max_threads();
+    bool bound = omp_get_num_procs() < sysconf(_SC_NPROCESSORS_ONLN);
+    if (host_count < 2 || bound || threads < omp_get_num_procs())
+        return threads;
+    return threads > host_count ? threads / host_count : 1;
+}
+
 /** Fills in what the caller left open. */
 static mm_status complete_options(const struct mm_solver_options *options, struct mm_solver_options *complete,
                                   struct mm_error *error)
@@ -106,8 +118,11 @@ static mm_status complete_options(const struct mm_solver_options *options, struc
     if (complete->threads < 0 || complete->threads > MM_THREADS_MAX)
         return mm_fail(error, MM_ERROR_INPUT, "threads = %d; allowed are 0 (all available) to %d",
                        complete->threads, MM_THREADS_MAX);
+    if (complete->host_index < 0 || (complete->host_index > 0 && complete->host_index >= complete->host_count))
+        return mm_fail(error, MM_ERROR_INPUT, "host_index = %d; allowed are 0 to host_count - 1 = %d",
+                       complete->host_index, complete->host_count - 1);
     if (complete->threads == 0)
-        complete->threads = omp_get_max_threads();
+        complete->threads = default_threads(complete->host_count);
     return MM_OK;
 }
 
@@ -229,4 +244,38 @@ mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *poin
     reached.collisions = start.collisions + collisions;
     *state = reached;
     return MM_OK;
+}
+
+/* Collisions that a backend can make, and states that stand side by side. */
+static mm_status check_drawn(const struct mm_solver *solver, size_t count, int64_t collisions,
+                             const struct mm_drawn_collision *drawn, const struct mm_state *states,
+                             struct mm_error *error)
+{
+    mm_status status = MM_OK;
+    for (size_t i = 0; i < count && status == MM_OK; i++) {
+        status = check_state(solver, &states[i], error);
+        if (status == MM_OK && states[i].collisions != states[0].collisions)
+            status = mm_fail(error, MM_ERROR_INPUT, "states after %lld and %lld collisions; they must be as many",
+                             (long long)states[0].collisions, (long long)states[i].collisions);
+    }
+    for (size_t i = 0; i < count * (size_t)collisions && status == MM_OK; i++)
+        if (!(drawn[i].c >= 0.0 && drawn[i].c <= 1.0 && drawn[i].q >= 0.0 && drawn[i].q <= 1.0 &&
+              isfinite(drawn[i].g)))
+            status = mm_fail(error, MM_ERROR_INPUT,
+                             "a collision of c = %g, q = %g, g = %g; c and q must be 0 to 1, g finite", drawn[i].c,
+                             drawn[i].q, drawn[i].g);
+    return status;
+}
+
+mm_status mm_solver_evolve_drawn(struct mm_solver *solver, size_t count, int64_t collisions,
+                                 const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                 struct mm_error *error)
+{
+    if (collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
+    if (collisions == 0 || count == 0)
+        return MM_OK;
+    mm_status status = check_drawn(solver, count, collisions, drawn, states, error);
+    return status == MM_OK ? solver->backend->evolve_drawn(solver->state, count, collisions, drawn, states, error)
+                           : status;
 }

@@ -80,31 +80,6 @@ mm_status mm_stored_states_close(struct mm_stored_states *stored)
 
 /* ----------------------------------------------------------------------------------------------- finding */
 
-/* Lists the collision numbers of the stored states, as many as fit. */
-static void list_k(const struct mm_stored_states *stored, size_t size, char *text)
-{
-    enum { NUMBER_SIZE = 32 };
-    size_t used = 0;
-    text[0] = '\0';
-    for (size_t s = 0; s < stored->states && used + NUMBER_SIZE < size; s++)
-        used += (size_t)snprintf(text + used, size - used, "%s%.0f", s == 0 ? "" : ", ", stored->k.values[s]);
-}
-
-size_t mm_stored_states_find(struct mm_stored_states *stored, int64_t k)
-{
-    char list[200];
-    char reason[MM_ERROR_MESSAGE_SIZE];
-    for (size_t s = 0; s < stored->states; s++)
-        if (stored->k.values[s] == (double)k)
-            return s;
-    list_k(stored, sizeof list, list);
-    snprintf(reason, sizeof reason,
-             "does not store the state after %lld collisions, only after %s; evolve --states stores others",
-             (long long)k, stored->states == 0 ? "none" : list);
-    mm_hdf5_fail(&stored->file.hdf5, MM_ERROR_INPUT, reason);
-    return 0;
-}
-
 void mm_stored_states_check(struct mm_stored_states *stored, int64_t state)
 {
     char reason[MM_ERROR_MESSAGE_SIZE];

@@ -19,9 +19,6 @@ struct mm_stored_states {
 /** Opens an evolution file. MM_ERROR_INPUT if it is none, or is damaged; then nothing needs to be closed. */
 mm_status mm_stored_states_open(struct mm_stored_states *stored, const char *path, struct mm_error *error);
 
-/** Position in k of the state after so many collisions; where it is not stored, a failure that lists what is. */
-size_t mm_stored_states_find(struct mm_stored_states *stored, int64_t k);
-
 /** Records a failure unless there is a state of that number. */
 void mm_stored_states_check(struct mm_stored_states *stored, int64_t state);
 

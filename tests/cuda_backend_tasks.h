@@ -93,9 +93,18 @@ struct outcome {
     std::vector<mm_channel_gradient> gradients;
 };
 
+/** One thread of a backend. */
+inline mm_solver_options options_of(const char *backend)
+{
+    mm_solver_options options = {};
+    options.backend = backend;
+    options.threads = 1;
+    return options;
+}
+
 inline mm_solver *open_solver(const mm_problem *problem, const char *backend)
 {
-    const mm_solver_options options = {backend, 1, nullptr};
+    const mm_solver_options options = options_of(backend);
     mm_error error = {};
     mm_solver *solver = nullptr;
     if (mm_solver_open(&solver, problem, &options, &error) != MM_OK)

@@ -276,6 +276,98 @@ static void powers_pay_only_where_they_are_cheaper(void **state)
     assert_true(mm_channel_powers_pay(60, true, 1000000, 300));
 }
 
+/* The border at m is closed where g sqrt m is a multiple of pi, and nowhere near it. */
+static void closed_borders(void **state)
+{
+    (void)state;
+    const double pi = acos(-1.0);
+    for (int m = 2; m < 150; m++)
+        assert_int_equal(mm_closed_levels(pi / sqrt((double)m), 150), m);
+    assert_int_equal(mm_closed_levels(2.0 * pi / sqrt(17.0), 150), 17);
+    assert_int_equal(mm_closed_levels(pi / 4.0, 12), 12);
+    assert_int_equal(mm_closed_levels(pi / 4.0 * (1.0 + 1e-14), 40), 40);
+    assert_int_equal(mm_closed_levels(coupling(), 4096), 390); /* 25 times 15.6 */
+}
+
+/* Powers on the live block of a large space, from a state that already holds something beyond it, are within
+ * band_error of the stencil. */
+static void powers_on_the_live_block_are_certified(void **state)
+{
+    (void)state;
+    const double g = acos(-1.0) / 3.0;
+    const struct mm_qubit qubit = mm_qubit_from_population(0.6, 0.3);
+    struct stream stream;
+    struct mm_channel_powers powers;
+    stream_set(&stream, 40, 10, g, 0.6, 0.3);
+    struct mm_state one_by_one = evolve_on("cpu", &stream.problem, &stream.point, 50, NULL);
+    struct mm_state found = evolve_on("cpu", &stream.problem, &stream.point, 50, NULL);
+    one_by_one.density[20 * 40 + 9] = one_by_one.density[9 * 40 + 20] = 1e-6;
+    found.density[20 * 40 + 9] = found.density[9 * 40 + 20] = 1e-6;
+    struct mm_solver *solver = open_solver("cpu", NULL, &stream.problem);
+    assert_int_equal(mm_solver_evolve(solver, &stream.point, 3000, NULL, &one_by_one, NULL), MM_OK);
+    assert_int_equal(mm_channel_powers_open(&powers, g, &qubit, 40, false, NULL), MM_OK);
+    assert_int_equal(powers.levels, 9);
+    assert_int_equal(mm_channel_powers_apply(&powers, 3000, &found, NULL), MM_OK);
+    double difference = 0.0; /* of populations: at most the trace norm */
+    for (int n = 0; n < 40; n++)
+        difference += fabs(found.density[41 * n] - one_by_one.density[41 * n]);
+    assert_true(found.density[20 * 40 + 9] == 0.0 && found.density[9 * 40 + 20] == 0.0);
+    assert_true(found.band_error >= 2e-6 && found.band_error < 2.001e-6);
+    assert_true(difference < found.band_error);
+    mm_channel_powers_close(&powers);
+    mm_solver_close(solver);
+    mm_state_free(&one_by_one);
+    mm_state_free(&found);
+}
+
+/* ---------------------------------------------------------------------------------------- failed rounds */
+
+/* Where one curve fails, all stand where the round began; once the reason is gone, they go on with the same bits.
+ */
+static void a_failed_round_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct mm_batch batches[] = {{.qubits = 100}};
+    static const double parameters[2][2] = {{0.3, 0.1}, {0.5, 0.2}};
+    const struct mm_curve curves[2] = {{.g = 0.8, .parameters = parameters[0]},
+                                       {.g = 0.9, .parameters = parameters[1]}};
+    static const int64_t states[] = {200, 500};
+    const struct mm_evolution_plan plan = {
+        .problem = {.levels = 30, .batch_count = 1, .batches = batches, .tail = 1, .band_tolerance = 1e-16},
+        .curve_count = 2,
+        .curves = curves,
+        .collisions = 500,
+        .every = 50,
+        .state_count = 2,
+        .states = states,
+    };
+    struct mm_evolution whole, failing;
+    struct mm_error error = {0};
+    open_evolution(&whole, &plan, "cpu", 1);
+    open_evolution(&failing, &plan, "cpu", 2);
+    for (int i = 0; i < 2; i++) { /* to 0 and to 200 collisions */
+        advance(&whole);
+        advance(&failing);
+    }
+    const double element = failing.states[1].density[1];
+    failing.states[1].density[1] = NAN;
+    assert_int_equal(mm_evolution_advance(&failing, &error), MM_ERROR_INPUT);
+    assert_int_equal(failing.collisions, 200);
+    assert_int_equal(failing.round.record_count, 0);
+    for (int i = 0; i < 900; i++)
+        assert_true(failing.states[0].density[i] == whole.states[0].density[i]);
+    failing.states[1].density[1] = element;
+    while (!mm_evolution_done(&failing))
+        advance(&failing);
+    while (!mm_evolution_done(&whole))
+        advance(&whole);
+    for (size_t c = 0; c < 2; c++)
+        for (int i = 0; i < 900; i++)
+            assert_true(failing.states[c].density[i] == whole.states[c].density[i]);
+    mm_evolution_close(&whole);
+    mm_evolution_close(&failing);
+}
+
 /* ----------------------------------------------------------------------------------------------- records */
 
 static void recorded_numbers(void **state)
@@ -367,6 +459,9 @@ int main(void)
         cmocka_unit_test(powers_agree_with_the_stencil),
         cmocka_unit_test(methods_of_an_evolution_agree),
         cmocka_unit_test(powers_pay_only_where_they_are_cheaper),
+        cmocka_unit_test(closed_borders),
+        cmocka_unit_test(powers_on_the_live_block_are_certified),
+        cmocka_unit_test(a_failed_round_changes_nothing),
         cmocka_unit_test(recorded_numbers),
         cmocka_unit_test(rounds_hold_what_the_solver_finds),
     };

@@ -8,6 +8,7 @@ Needs h5py and numpy. Closes with "N passed, N failed".
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import sys
 import h5py
 import numpy as np
 
-from program import PROGRAM, TIMEOUT, interrupt, refuse, run, run_tests, succeed, write
+from program import interrupt, refuse, run, run_tests, start, succeed, wait_for, write
 from test_cli import on_terminal
 
 SMALL = """\
@@ -43,7 +44,7 @@ CPU = ["--backend", "cpu"]
 
 # Slow enough to be interrupted: every collision is recorded.
 LONG = SMALL.replace("levels = 14", "levels = 60")
-LONG_RUN = ["--collisions", "20000", "--every", "2", *CPU]
+LONG_RUN = ["--collisions", "8000", "--every", "2", *CPU]
 
 
 def literal(levels, g, qubits, collisions):
@@ -204,6 +205,23 @@ def test_methods_agree():
             assert np.allclose(fast["evolution"][name], slow["evolution"][name], atol=1e-10, rtol=0), name
 
 
+def test_powers_on_the_live_block():
+    """At a fine-tuned g the border at m = 16 is closed: of 150 levels, or of any number, 16 are live."""
+    write("tuned.ini", "[cavity]\nlevels=150\n[coupling]\nQ=1\nm=16\nepsilon=0\n[batch.1]\nqubits=100\n[loss]\nlambda=1\n")
+    given = ["evolve", "tuned.ini", "--params", "0.3,0.2", "--collisions", "600000", *CPU, "-o"]
+    succeed(*given, "fast.h5")
+    succeed(*given, "auto.h5", "--levels", "auto")
+    succeed(*given, "slow.h5", "--energies=600000")
+    with h5py.File("fast.h5", "r") as fast, h5py.File("auto.h5", "r") as auto, h5py.File("slow.h5", "r") as slow:
+        assert [file["curve/method"].asstr()[0] for file in (fast, auto, slow)] == ["powers", "powers", "stencil"]
+        assert auto["state/density_matrix"].shape[-1] == 16
+        for name in ("energy", "ergotropy", "purity"):
+            assert np.allclose(fast["evolution"][name], slow["evolution"][name], atol=1e-10, rtol=0), name
+            assert np.allclose(auto["evolution"][name], slow["evolution"][name], atol=1e-10, rtol=0), name
+        assert abs(fast["state/density_matrix"][()] - slow["state/density_matrix"][()]).max() < 1e-10
+        assert 0 < fast["evolution/band_error"][0, -1] < 1e-9
+
+
 def test_truncation_is_warned_of():
     write("small.ini", SMALL)
     result = succeed("evolve", "small.ini", *PARAMS, "--collisions", "500", "--levels", "6")
@@ -217,19 +235,19 @@ def test_truncation_is_warned_of():
 
 def test_interrupted_evolution_goes_on_bit_for_bit():
     write("long.ini", LONG)
-    arguments = ["evolve", "long.ini", *PARAMS, "--params", "0.1,0.2,0.3,0.4", *LONG_RUN, "--states", "1000,19000"]
+    arguments = ["evolve", "long.ini", *PARAMS, "--params", "0.1,0.2,0.3,0.4", *LONG_RUN, "--states", "1000,7000"]
     code, told = interrupt(signal.SIGINT, *arguments, "-o", "part.h5")
     assert code == 75, told
     assert "--resume" in told and "part.h5" in told and os.listdir(".").count("part.h5") == 1
     with h5py.File("part.h5", "r") as file:
         assert file.attrs["complete"] == 0
         reached = file["evolution/k"][-1]
-        assert reached < 20000 and file["evolution/energy"].shape[1] == len(file["evolution/k"])
+        assert reached < 8000 and file["evolution/energy"].shape[1] == len(file["evolution/k"])
     code, told = interrupt(signal.SIGTERM, *arguments, "-o", "part.h5", "--resume")
     assert code == 75, told
     succeed(*arguments, "-o", "part.h5", "--resume", "--threads", "1")
     with h5py.File("part.h5", "r") as file:
-        assert file.attrs["complete"] == 1 and "resume" not in file and file["evolution/k"][-1] == 20000
+        assert file.attrs["complete"] == 1 and "resume" not in file and file["evolution/k"][-1] == 8000
     succeed(*arguments, "-o", "whole.h5", "--threads", "2")
     assert_same_datasets("part.h5", "whole.h5")
     assert sorted(os.listdir(".")) == ["long.ini", "part.h5", "whole.h5"]
@@ -248,7 +266,7 @@ def test_another_evolution_is_not_continued():
             changed[changed.index(old)] = new
         refuse(changed, "part.h5", *mentions)
 
-    other(("20000", "30000"), mentions=["collisions = 20000", "collisions = 30000"])
+    other(("8000", "9000"), mentions=["collisions = 8000", "collisions = 9000"])
     other(("2", "3"), mentions=["every = 2", "every = 3"])
     other(("0.3,0.1,0.6,0.2", "0.3,0.1,0.6,0.3"), mentions=["other protocols"])
     other(("cpu", "reference"), mentions=["cpu", "reference"])
@@ -275,18 +293,92 @@ def test_bad_files_to_continue():
     refuse([*arguments, "whole.h5"], "whole.h5", "resume")
 
 
-def test_full_disk_leaves_nothing_behind():
+def test_killed_evolution_goes_on_bit_for_bit():
     write("long.ini", LONG)
+    arguments = ["evolve", "long.ini", *PARAMS, "--params", "0.1,0.2,0.3,0.4", *LONG_RUN, "--states", "1000,7000"]
+    arguments += ["--energies=7", "--save-every", "0", "-o"]
+    resume = []
+    for saves in (1, 3):  # killed twice, the second time while it goes on
+        process = start(*arguments, "part.h5", *resume)
+        for _ in range(saves):
+            before = os.stat("part.h5").st_ino if os.path.exists("part.h5") else None
+            wait_for(lambda: os.path.exists("part.h5") and os.stat("part.h5").st_ino != before, "a save")
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        with h5py.File("part.h5", "r") as file:
+            assert file.attrs["complete"] == 0 and 0 <= file["resume"].attrs["collisions"] < 8000
+        resume = ["--resume"]
+    left = [name for name in os.listdir(".") if name not in ("long.ini", "part.h5")]
+    assert len(left) <= 2, left  # only where the kill came in the middle of a save
+    succeed(*arguments, "part.h5", "--resume", "--threads", "1")
+    succeed(*arguments, "whole.h5", "--threads", "2")
+    assert_same_datasets("part.h5", "whole.h5")
+
+
+def test_a_run_is_saved_by_one_rename():
+    """Whoever looks at the file while it is written sees whole files only, each longer than the one before."""
+    write("long.ini", LONG)
+    process = start("evolve", "long.ini", *PARAMS, *LONG_RUN, "--save-every", "0", "-o", "e.h5")
+    wait_for(lambda: os.path.exists("e.h5"), "a save")
+    seen = []
+    while process.poll() is None:
+        with open("e.h5", "rb") as file, h5py.File(file, "r") as found:
+            seen.append(int(found["evolution/k"][-1]))
+            assert found["evolution/energy"].shape == (1, len(found["evolution/k"]))
+            assert ("resume" in found) == (found.attrs["complete"] == 0)
+    process.communicate()
+    assert process.returncode == 0 and seen == sorted(seen) and len(set(seen)) > 1, seen
+
+
+def fill_disk(limit, *arguments):
+    """Runs a command that may write no file longer than `limit` bytes."""
+    result = run(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert result.stderr.count("\n") == 1 and "e.h5" in result.stderr, result
+    return result
+
+
+def test_full_disk_leaves_nothing_half_written():
+    write("long.ini", LONG)
+    given = ["evolve", "long.ini", *PARAMS, "--collisions", "2000", "--every", "1", *CPU, "-o", "e.h5"]
     for limit in (100, 3000, 100_000):
-        result = subprocess.run(
-            [PROGRAM, "evolve", "long.ini", *PARAMS, "--collisions", "2000", "--every", "1", *CPU, "-o", "e.h5"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT,
-            preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-                                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))),
-        )  # fmt: skip
-        assert result.returncode == 1, result
-        assert result.stderr.count("\n") == 1 and "e.h5" in result.stderr, result.stderr
+        assert fill_disk(limit, *given).returncode == 1
         assert os.listdir(".") == ["long.ini"]
+    write("e.h5", "an older file")
+    assert fill_disk(100_000, *given, "--force").returncode == 1
+    assert open("e.h5").read() == "an older file"
+    for limit in range(150_000, 400_000, 50_000):
+        result = fill_disk(limit, *given, "--force", "--save-every", "0")
+        assert result.returncode == 75 and "--resume instead of --force" in result.stderr, result
+        assert sorted(os.listdir(".")) == ["e.h5", "long.ini"]
+    saved = open("e.h5", "rb").read()
+    result = fill_disk(limit, *given, "--resume")
+    assert result.returncode == 75 and "--resume goes on" in result.stderr, result
+    assert open("e.h5", "rb").read() == saved
+    succeed(*given, "--resume")
+    succeed(*given[:-1], "whole.h5")
+    assert_same_datasets("e.h5", "whole.h5")
+
+
+def test_full_file_system():
+    write("long.ini", LONG)
+    os.mkdir("disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", "disk"], stderr=subprocess.PIPE)
+    if mounted.returncode != 0:
+        print(f"left out: {mounted.stderr.decode().strip()}")
+        return
+    try:
+        given = ["evolve", "long.ini", *PARAMS, "--collisions", "4000", "--every", "1", *CPU, "-o", "disk/e.h5"]
+        refuse(given, "disk/e.h5", "No space left", code=1)
+        assert os.listdir("disk") == []
+        refuse([*given, "--save-every", "0"], "disk/e.h5", "No space left", "--resume", code=75)
+        assert os.listdir("disk") == ["e.h5"]
+        shutil.copy("disk/e.h5", "e.h5")
+    finally:
+        subprocess.run(["umount", "disk"], check=True)
+    succeed(*given[:-1], "e.h5", "--resume")
+    succeed(*given[:-1], "whole.h5")
+    assert_same_datasets("e.h5", "whole.h5")
 
 
 def test_progress_on_a_terminal():
@@ -305,6 +397,7 @@ def test_bad_usage_of_evolve():
     given = ["evolve", "small.ini", "-o", "e.h5"]
     refuse([*given, *PARAMS], "--collisions")
     refuse([*given, "--collisions", "10"], "--params")
+    refuse([*given, *PARAMS, "--collisions", "10", "--save-every", "soon"], "--save-every", "soon", "86400")
     refuse([*given, "--collisions", "10", "--best"], "--best")
     refuse([*given, *PARAMS, "--collisions", "10", "--chain", "1"], "choose one")
     for number in ("0", "-1", "1000000001", "1e5", "x", ""):

@@ -7,6 +7,7 @@ Pictures are compared by their data, not their bytes. Needs gnuplot, h5py and nu
 """
 import json
 import os
+import signal
 import sys
 import time
 import xml.etree.ElementTree
@@ -14,7 +15,7 @@ import xml.etree.ElementTree
 import h5py
 import numpy as np
 
-from program import refuse, run, run_tests, succeed, write
+from program import interrupt, refuse, run, run_tests, succeed, write
 
 G = np.pi / np.sqrt(15.6)
 K = np.array([0, 1, 3, 10, 30, 100, 300, 1000])
@@ -144,6 +145,80 @@ def test_wigner():
     assert np.array_equal(both[3, "", "lambda = 1"][1], data[1, "lambda = 1", "lambda = 1"][1])
 
 
+def blank(name, *places, length=None):
+    """Blanks Wigner functions (curve, state) of a file, and cuts the table to `length` states."""
+    with h5py.File(name, "r+") as file:
+        wigner = file["state/wigner"][()]
+        for place in places:
+            wigner[place] = np.nan
+        del file["state/wigner"]
+        file["state/wigner"] = wigner[:, :length]
+
+
+def test_wigner_functions_that_are_not_there():
+    """What there is is drawn: of the last state that has some; the other panels stay away, or blank."""
+    for length, places, expected in (
+        (1, (), {"lambda = 1": 0, "lambda = 10": 0}),
+        (2, [(0, 1), (1, 1)], {"lambda = 1": 0, "lambda = 10": 0}),
+        (2, [(0, 1)], {"lambda = 1": 0, "lambda = 10": 0}),  # rather an earlier state that all curves have
+        (2, [(0, 1), (0, 0)], {"lambda = 10": 1}),
+        (2, [(0, 0), (1, 1)], {"lambda = 1": 1}),
+    ):
+        write_evolution("e.h5")
+        whole = read("e.h5", "state/wigner")
+        blank("e.h5", *places, length=length)
+        x, p = read("e.h5", "state/x"), read("e.h5", "state/p")
+        data = plot("e.h5", "--what", "wigner")
+        shown = {label: values for (_, _, label), (_, values) in data.items()}
+        for label, state in expected.items():
+            rows = shown.pop(label)
+            curve = ["lambda = 1", "lambda = 10"].index(label)
+            i, j = np.searchsorted(x, rows[:, 0]), np.searchsorted(p, rows[:, 1])
+            np.testing.assert_array_equal(rows[:, 2], whole[curve, state][i, j])
+        assert not shown
+        for ending in ("svg", "png", "pdf"):
+            succeed("plot", "e.h5", "--what", "wigner", "-o", "f." + ending, "--force")
+            succeed("plot", "e.h5", "--what", "state", "-o", "f." + ending, "--force")
+    write_evolution("e.h5")
+    blank("e.h5", (0, 1))
+    both = plot("e.h5", "--what", "state", "--state", "1")
+    assert (3, "", "lambda = 1") not in both and (4, "", "lambda = 10") in both
+    assert (1, "lambda = 1", "lambda = 1") in both  # its populations are there
+    population = read("e.h5", "state/population")[0, 1]
+    rows = both[1, "lambda = 1", "lambda = 1"][1]
+    assert np.array_equal(rows[:, 1], population[: len(rows)])
+    for state in ("--state=1", "--k=1000"):
+        for what in ("wigner", "state"):
+            refuse(["plot", "e.h5", "--what", what, "--select", "0", state, "-o", "f2.svg"], "micromaser wigner", "1000")
+    for length, places in ((2, [(0, 0), (0, 1), (1, 0), (1, 1)]), (0, [])):
+        write_evolution("e.h5")
+        blank("e.h5", *places, length=length)
+        refuse(["plot", "e.h5", "--what", "wigner", "-o", "f2.svg"], "e.h5", "no Wigner function")
+    blank("e.h5")
+    with h5py.File("e.h5", "r+") as file:
+        del file["state/wigner"]
+        file["state/wigner"] = np.zeros((2, 3, 25, 33))
+    refuse(["plot", "e.h5", "--what", "wigner", "-o", "f2.svg"], "e.h5", "/state/wigner", "/state/k")
+
+
+def test_state_after_k():
+    write_evolution("e.h5")
+    first = plot("e.h5", "--what", "state", "--state", "0")
+    for key, (names, rows) in plot("e.h5", "--what", "state", "--k", "100").items():
+        np.testing.assert_array_equal(rows, first[key][1])
+    refuse(["plot", "e.h5", "--what", "state", "--k", "101", "-o", "f.svg"], "e.h5", "101", "micromaser wigner --k")
+    refuse(["plot", "e.h5", "--what", "state", "--k", "100", "--state", "0", "-o", "f.svg"], "--k", "--state")
+    # several files: their states are matched by k
+    write_evolution("f.h5", [np.pi / 4], ["lambda = 1"])
+    with h5py.File("f.h5", "r+") as file:
+        file["state/k"][:] = [10, 100]
+    refuse(["plot", "e.h5", "f.h5", "--what", "populations", "-o", "f.svg"], "f.h5", "100", "1000", "--k")
+    data = plot("e.h5", "f.h5", "--what", "populations", "--k", "100")
+    for number, label, name, state in ((1, "lambda = 1", "e.h5", 0), (3, "fine-tuned g", "f.h5", 1)):
+        rows = data[number, label, label][1]
+        assert np.array_equal(rows[:, 1], read(name, "state/population")[0, state, : len(rows)])
+
+
 def test_robustness():
     write_robustness("r.h5")
     data = plot("r.h5")
@@ -245,6 +320,44 @@ def test_landscape():
     np.testing.assert_array_equal(data[1, title, "loss"][1][:, 2], loss.ravel())
     np.testing.assert_array_equal(data[1, title, "end points of the chains"][1], final[rows[4:]])
     succeed("plot", "s.landscape.h5", "--quantity", "ergotropy", "-o", "l.png")
+
+
+def test_landscape_goes_on_after_an_interruption():
+    write("s.ini", SEARCH)
+    succeed("search", "s.ini")
+    arguments = ["landscape", "s.ini", "--params", "0.1,0.2,0.3,0.4", "--batch", "1", "--grid", "141,140", "--lambda-index", "2", "-o", "l.h5"]
+    code, told = interrupt(signal.SIGINT, *arguments, "--chains", "s.h5")
+    assert code == 75 and told.count("\n") == 2 and "--resume" in told, (code, told)
+    assert sorted(os.listdir(".")) == ["l.h5", "s.h5", "s.ini"]
+    with h5py.File("l.h5", "r") as file:
+        landscape = {name: dataset[()] for name, dataset in file["landscape"].items()}
+        assert file.attrs["complete"] == 0 and len(file["end_points/c"]) == 8
+    done = np.isfinite(landscape["loss"])
+    assert landscape["loss"].shape == (2, 141, 140)
+    assert 0 < done.sum() < done.size and (np.isfinite(landscape["ergotropy"]) == done).all()
+    # what there is can be drawn, shown, and is found again
+    succeed("plot", "l.h5", "-o", "l.svg", "--select", "0")
+    assert "instability" in succeed("show", "l.h5", "landscape").stdout
+    parameters = landscape["parameters"]
+    assert np.isnan(parameters[0]).all() and (parameters[1:] == [[0.25, 0.5], [0.3, 0.4]]).all()
+    assert os.path.getsize("l.h5") > 1000
+    refuse(arguments, "l.h5", "--resume")
+    refuse([*arguments, "--resume", "--force"], "--resume", "--force")
+    for change in (["--grid", "141,141"], ["--params", "0.1,0.2,0.3,0.5"], ["--batch", "3"], ["--lambda-index", "0"],
+                   ["--set", "loss.tail=5"], ["--backend", "reference"]):  # fmt: skip
+        before = open("l.h5", "rb").read()
+        refuse([*arguments, *change, "--resume"], "l.h5")
+        assert open("l.h5", "rb").read() == before
+    refuse(["landscape", "s.ini", "--batch", "1", "--params", "0,0,0,0", "-o", "s.h5", "--resume"], "s.h5", "landscape")
+    result = succeed(*arguments, "--resume")
+    assert result.stderr == ""
+    succeed(*arguments[:-1], "whole.h5")
+    with h5py.File("l.h5", "r") as file, h5py.File("whole.h5", "r") as whole:
+        assert file.attrs["complete"] == 1 and len(file["end_points/c"]) == 8
+        for name in ("loss", "ergotropy", "instability"):
+            np.testing.assert_array_equal(file["landscape"][name][done], landscape[name][done])
+            np.testing.assert_array_equal(file["landscape"][name][()], whole["landscape"][name][()])
+    assert "complete already" in succeed(*arguments, "--resume").stderr
 
 
 def test_landscape_refusals():

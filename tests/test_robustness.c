@@ -199,8 +199,8 @@ static void stopping_keeps_what_is_done(void **state)
     assert_int_equal(mm_robustness_run(&plan, &noise, 5, &options, &found, &error), MM_STOPPED);
     assert_int_equal(found.realisations_done, 0);
     mm_robustness_free(&found);
-    const struct mm_robustness_options cuda = {.solver = {.backend = "cuda"}};
-    assert_int_equal(mm_robustness_run(&plan, &noise, 5, &cuda, &found, &error), MM_ERROR_BACKEND);
+    const struct mm_robustness_options unknown = {.solver = {.backend = "abacus"}};
+    assert_int_equal(mm_robustness_run(&plan, &noise, 5, &unknown, &found, &error), MM_ERROR_INPUT);
 }
 
 /* ---------------------------------------------------------------------------------------------- statistics */

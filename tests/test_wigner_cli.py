@@ -208,6 +208,123 @@ def test_interrupted():
     assert (read("e.h5", "/state/wigner") == read("whole.h5", "/state/wigner")).all()
 
 
+# ------------------------------------------------------------------------------------- states of any k
+
+CONFIG = """[cavity]
+levels = 16
+[coupling]
+g = 0.7954
+[batch.1]
+qubits = 20
+c = 0.3
+q = 0.1
+[batch.2]
+qubits = 25
+[loss]
+lambda = 1
+"""
+CURVES = [(0.39, 0.168), (0.2, 0.05)]
+
+
+def evolve(name, *options):
+    """Two curves through 60 collisions: the first batch is fixed, the second one continues."""
+    write("c.ini", CONFIG)
+    params = [word for c, q in CURVES for word in ("--params", f"{c},{q}")]
+    succeed("evolve", "c.ini", *params, "--collisions", "60", "-o", name, "-q", *options)
+
+
+def literal_states(c, q, collisions, levels=16, g=0.7954):
+    """rho after 0, 1, .. collisions by Eqs. 4 to 6, qubit in the order e, g."""
+    a = np.diag(np.sqrt(np.arange(1, levels)), 1)
+    raising = np.array([[0, 1], [0, 0]])
+    h = g * (np.kron(a, raising) + np.kron(a.T, raising.T))
+    values, vectors = np.linalg.eigh(h)
+    u = (vectors * np.exp(-1j * values)) @ vectors.T
+    rho = np.zeros((levels, levels), complex)
+    rho[0, 0] = 1
+    states = [rho]
+    for k in range(collisions):
+        cc, qq = (0.3, 0.1) if k < 20 else (c, q)
+        x = cc * np.sqrt(qq * (1 - qq))
+        whole = u @ np.kron(rho, np.array([[1 - qq, x], [x, qq]])) @ u.conj().T
+        rho = whole.reshape(levels, 2, levels, 2).trace(axis1=1, axis2=3)
+        states.append(rho)
+    return states
+
+
+def test_any_k():
+    """States that are not stored are computed: from the vacuum, from the one before, in either batch."""
+    evolve("e.h5", "--states", "10,40")
+    succeed("wigner", "e.h5", "--grid", "41", "--extent", "11")
+    before = read("e.h5", "/state/wigner")
+    for k in (33, 7, 59, 0, 41):
+        assert len(succeed("wigner", "e.h5", "--k", str(k)).stdout.splitlines()) == 3
+    with h5py.File("e.h5", "r") as file:
+        state = file["state"]
+        assert list(state["k"]) == [0, 7, 10, 33, 40, 41, 59, 60]
+        assert (state["wigner"][()][:, [2, 4, 7]] == before).all()
+        for curve, (c, q) in enumerate(CURVES):
+            states = literal_states(c, q, 60)
+            for row, k in enumerate(state["k"]):
+                assert abs(state["density_matrix"][curve, row] - states[k]).max() < 1e-12
+                assert abs(state["population"][curve, row] - states[k].diagonal().real).max() < 1e-12
+    evolve("all.h5", "--states", "0,7,10,33,40,41,59")
+    succeed("wigner", "all.h5", "--grid", "41", "--extent", "11")
+    for path in ("/state/wigner", "/state/density_matrix", "/state/population"):
+        assert abs(read("e.h5", path) - read("all.h5", path)).max() < 1e-12
+    shown = json.loads(succeed("show", "e.h5", "--json").stdout)
+    assert shown
+
+
+def test_any_k_without_wigner_functions_and_into_another_file():
+    evolve("e.h5")
+    before = content("e.h5")
+    succeed("wigner", "e.h5", "--k", "30", "-o", "out.h5", "--grid", "21")
+    assert content("e.h5") == before
+    wigner = read("out.h5", "/state/wigner")
+    assert list(read("out.h5", "/state/k")) == [30, 60] and wigner.shape == (2, 2, 21, 21)
+    assert np.isfinite(wigner[:, 0]).all() and np.isnan(wigner[:, 1]).all()
+    # the same state again is one that is stored
+    succeed("wigner", "out.h5", "--k", "30")
+    assert list(read("out.h5", "/state/k")) == [30, 60]
+
+
+def test_any_k_while_the_space_grows():
+    evolve("e.h5", "--levels", "auto", "--states", "30")
+    evolve("all.h5", "--levels", "auto", "--states", "30,45")
+    succeed("wigner", "e.h5", "--k", "45", "--grid", "21")
+    assert abs(read("e.h5", "/state/density_matrix") - read("all.h5", "/state/density_matrix")).max() < 1e-12
+    # a file whose states have fewer levels than the new one
+    evolve("small.h5", "--levels", "auto")
+    with h5py.File("small.h5", "r+") as file:
+        for path in ("evolution/level", "state/level_column"):
+            file[path].resize((8,))
+        file["evolution/population"].resize(8, axis=2)
+        file["state/population"].resize(8, axis=2)
+        file["state/density_matrix"].resize((2, 1, 8, 8))
+    succeed("wigner", "small.h5", "--k", "45", "--grid", "21")
+    levels = len(read("small.h5", "/evolution/level"))
+    assert levels > 8 and list(read("small.h5", "/state/level_column")) == list(range(levels))
+    assert read("small.h5", "/evolution/population").shape[2] == levels
+    assert read("small.h5", "/state/density_matrix").shape == (2, 2, levels, levels)
+    made, expected = (read(name, "/state/density_matrix")[:, row] for name, row in (("small.h5", 0), ("all.h5", 1)))
+    assert abs(made - expected[:, :levels, :levels]).max() < 1e-12
+
+
+def test_the_grid_of_the_file_is_kept():
+    evolve("e.h5", "--states", "30")
+    succeed("wigner", "e.h5", "--grid", "31,21", "--extent", "11,12")
+    succeed("wigner", "e.h5", "--k", "45")
+    assert read("e.h5", "/state/wigner").shape == (2, 3, 31, 21)
+    assert read("e.h5", "/state/x")[-1] == 11 and read("e.h5", "/state/p")[-1] == 12
+    refuse_and_keep("e.h5", ["wigner", "e.h5", "--k", "45", "--grid", "31"], "another grid")
+    # one that is too narrow for the states is not taken silently
+    succeed("wigner", "e.h5", "--extent", "0.5", "--grid", "9", "--force")
+    refuse_and_keep("e.h5", ["wigner", "e.h5", "--k", "46"], "another grid", "9 x 9 points", "x = 0.5")
+    succeed("wigner", "e.h5", "--force")
+    assert read("e.h5", "/state/wigner").shape == (2, 3, 201, 201)
+
+
 # -------------------------------------------------------------------------------------------- bad input
 
 
@@ -227,11 +344,24 @@ def test_bad_usage():
             refuse_and_keep("e.h5", ["wigner", "e.h5", f"{option}={text}"], option, text)
 
 
-def test_states_that_are_not_stored():
+def test_states_that_there_are_not():
     write_evolution("e.h5")
-    refuse_and_keep("e.h5", ["wigner", "e.h5", "--k", "41"], "e.h5", "41", "0, 40, 1000")
-    refuse_and_keep("e.h5", ["wigner", "e.h5", "--k", "1000000"], "e.h5", "1000000", "0, 40, 1000")
     refuse_and_keep("e.h5", ["wigner", "e.h5", "--state", "3"], "e.h5", "3", "counted from 0")
+    # without its protocols, a file has no other states than those stored
+    refuse_and_keep("e.h5", ["wigner", "e.h5", "--k", "41"], "e.h5", "/evolution/k")
+    evolve("own.h5", "--states", "3")
+    refuse_and_keep("own.h5", ["wigner", "own.h5", "--k", "61"], "own.h5", "k = 61", "60 collisions")
+    refuse_and_keep("own.h5", ["wigner", "own.h5", "--k", "1000000000000"], "own.h5", "60 collisions")
+    for path in ("/curve/parameters", "/curve/g"):
+        shutil.copy("own.h5", "damaged.h5")
+        with h5py.File("damaged.h5", "r+") as file:
+            replace(file, path, np.zeros((3, 2, 2)))
+        refuse_and_keep("damaged.h5", ["wigner", "damaged.h5", "--k", "50"], "damaged.h5", path)
+    shutil.copy("own.h5", "damaged.h5")
+    with h5py.File("damaged.h5", "r+") as file:
+        for name in set(file.attrs) - {"program", "kind"}:
+            del file.attrs[name]
+    refuse_and_keep("damaged.h5", ["wigner", "damaged.h5", "--k", "50"], "damaged.h5", "configuration")
 
 
 def test_wrong_files():
