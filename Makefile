@@ -40,11 +40,15 @@ say    = $(if $(V),@:,@printf '  %-6s %s\n' '$(1)' '$(2)')
 # ------------------------------------------------------------------------------------- what is on this machine
 # A library is there if the compiler finds its header; nothing else (pkg-config, say) can be relied on before
 # `make deps` has run. Debian keeps the serial HDF5 in a folder and under names of its own, apart from the MPI
-# build, which must not be taken by mistake; elsewhere its names are plain.
+# build, which must not be taken by mistake (there `pkg-config hdf5` may mean either, `hdf5-serial` does not);
+# elsewhere its names are plain.
 
 ifneq ($(wildcard /usr/include/hdf5/serial/hdf5.h),)
 HDF5_CFLAGS ?= -isystem /usr/include/hdf5/serial
 HDF5_LIBS   ?= -lhdf5_serial_hl -lhdf5_serial
+else ifneq ($(shell pkg-config --exists hdf5-serial 2>/dev/null && echo yes),)
+HDF5_CFLAGS ?= $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I hdf5-serial))
+HDF5_LIBS   ?= $(shell pkg-config --libs-only-L hdf5-serial) -lhdf5_serial_hl -lhdf5_serial
 else
 HDF5_CFLAGS ?=
 HDF5_LIBS   ?= -lhdf5_hl -lhdf5
@@ -68,7 +72,7 @@ THRUST_PATH     := $(patsubst %/thrust/sort.h,%,$(firstword $(wildcard $(CUDA_TO
                                                                        $(CUDA_TOP)/include/thrust/sort.h)))
 CUDA_LIBS       := $(if $(and $(NVCC),$(filter-out 0,$(WITH_CUDA))),-L$(CUDA_LIBRARY_FOLDER) -lcudart_static -ldl \
                                                                     -lrt -lpthread -lstdc++)
-LIBRARY_LIBS    := -llapacke -lopenblas -linih $(HDF5_LIBS) $(CUDA_LIBS) -lm
+LIBRARY_LIBS    := -llapacke -lopenblas -linih $(HDF5_LIBS) -lz $(CUDA_LIBS) -lm
 
 # Machine code for what this nvcc supports, and code that later devices compile for themselves.
 CUDA_SUPPORTED  = $(call once,CUDA_SUPPORTED,$(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code 2>/dev/null)))
@@ -98,6 +102,7 @@ OPENMP_PATH    = $(call once,OPENMP_PATH,$(call header,omp.h,-fopenmp))
 HDF5_PATH      = $(call once,HDF5_PATH,$(and $(call header,hdf5_hl.h),$(call header,hdf5.h)))
 LAPACKE_PATH   = $(call once,LAPACKE_PATH,$(call header,lapacke.h))
 OPENBLAS_PATH  = $(call once,OPENBLAS_PATH,$(call header,cblas.h))
+ZLIB_PATH      = $(call once,ZLIB_PATH,$(call header,zlib.h))
 INIH_PATH      = $(call once,INIH_PATH,$(call header,ini.h))
 RANDOM123_PATH = $(call once,RANDOM123_PATH,$(call header,Random123/philox.h))
 CMOCKA_PATH    = $(call once,CMOCKA_PATH,$(call header,cmocka.h,-include stdarg.h -include setjmp.h))
@@ -105,7 +110,7 @@ H5DUMP_PATH    = $(call once,H5DUMP_PATH,$(call program,h5dump))
 GNUPLOT_PATH   = $(call once,GNUPLOT_PATH,$(call program,gnuplot))
 PYTHON_TEST    = $(call once,PYTHON_TEST,$(call python_with,h5py$(COMMA) numpy))
 PYTHON_XARRAY  = $(call once,PYTHON_XARRAY,$(call python_with,h5py$(COMMA) xarray$(COMMA) netCDF4))
-PYTHON_BENCH   = $(call once,PYTHON_BENCH,$(call python_with,numpy$(COMMA) scipy))
+PYTHON_BENCH   = $(call once,PYTHON_BENCH,$(call python_with,venv$(COMMA) ensurepip))
 LIBFUZZER_PATH = $(call once,LIBFUZZER_PATH,$(shell printf 'int LLVMFuzzerTestOneInput(const unsigned char *data,\
                      unsigned long size) { return data != 0 && size > size; }' \
                      | $(CLANG) -x c -fsanitize=fuzzer$(COMMA)address -o /dev/null - 2>/dev/null && echo $(CLANG)))
@@ -114,7 +119,7 @@ CLANG_OMP_PATH = $(call once,CLANG_OMP_PATH,$(shell printf '$(HASH)include <omp.
 COMMA := ,
 
 BUILD_NEEDS := COMPILER:$(COMPILER_PACKAGE) LIBC:libc6-dev OPENMP:$(OPENMP_PACKAGE) HDF5:libhdf5-dev \
-               LAPACKE:liblapacke-dev OPENBLAS:libopenblas-dev INIH:libinih-dev RANDOM123:librandom123-dev
+               ZLIB:zlib1g-dev LAPACKE:liblapacke-dev OPENBLAS:libopenblas-dev INIH:libinih-dev RANDOM123:librandom123-dev
 PICTURE_NEEDS := GNUPLOT:gnuplot-nox
 TEST_NEEDS  := CMOCKA:libcmocka-dev H5DUMP:hdf5-tools $(PICTURE_NEEDS)
 
@@ -125,18 +130,20 @@ missing = $(foreach need,$(1),$(if $($(call name,$(need))_PATH),,$(call package,
 
 MISSING_BUILD = $(call missing,$(BUILD_NEEDS))
 MISSING_TEST  = $(call missing,$(TEST_NEEDS)) $(if $(PYTHON_TEST),,python3-h5py python3-numpy)
-MISSING_BENCH = $(if $(PYTHON_BENCH),,python3-numpy python3-scipy)
+MISSING_BENCH = $(if $(PYTHON_BENCH),,python3-venv) $(call missing,$(PICTURE_NEEDS))
 MISSING_CI    = $(if $(call program,$(CLANG)),,clang) $(if $(call program,$(CLANG_FORMAT)),,clang-format) \
                 $(if $(call program,shellcheck),,shellcheck) $(if $(call program,pkg-config),,pkg-config) \
                 $(if $(LIBFUZZER_PATH),,clang libclang-rt-dev) $(if $(CLANG_OMP_PATH),,clang libomp-dev) \
-                $(if $(PYTHON_XARRAY),,python3-xarray python3-netcdf4)
+                $(if $(PYTHON_XARRAY),,python3-xarray python3-netcdf4) \
+                $(if $(call program,slurmctld),,slurm-wlm) $(if $(call program,munged),,munge) \
+                $(if $(call program,mpirun),,openmpi-bin)
 
 # What the goals of this call need and the machine lacks.
 GOALS_WITHOUT_NEEDS := clean help format format-check uninstall info
 MISSING := $(sort \
     $(if $(filter-out $(GOALS_WITHOUT_NEEDS),$(GOALS)),$(MISSING_BUILD)) \
     $(if $(filter deps check check-c check-sanitize,$(GOALS)),$(MISSING_TEST)) \
-    $(if $(filter deps bench,$(GOALS)),$(MISSING_BENCH)) \
+    $(if $(filter deps bench bench-deps,$(GOALS)),$(MISSING_BENCH)) \
     $(if $(filter figures,$(GOALS)),$(call missing,$(PICTURE_NEEDS))) \
     $(if $(filter deps-ci,$(GOALS)),$(MISSING_CI)))
 
@@ -171,7 +178,7 @@ endif
 
 # What is found decides the flags while this file is read. So where packages are missing, the targets that serve
 # a fresh machine install them first and then start make again; all other targets stop with one line.
-FRESH_MACHINE_GOALS := demo check check-sanitize bench figures
+FRESH_MACHINE_GOALS := demo check check-sanitize bench bench-deps figures
 ifneq ($(and $(MISSING),$(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS))),)
 ifeq ($(or $(MM_PACKAGES_INSTALLED),$(if $(filter $(FRESH_MACHINE_GOALS),$(GOALS)),,not a fresh machine goal)),)
 RESTART := yes
@@ -200,7 +207,7 @@ LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*.c)))
 TEST_SOURCES    := $(sort $(wildcard tests/test_*.c))
 TEST_SCRIPTS    := $(sort $(wildcard tests/test_*.py tests/test_*.sh))
 FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz_*.c))
-SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh tests/*.sh bench/*.sh))
+SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh bench/*.sh))
 FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] tests/*.cpp tests/emulation/*.cpp \
                                      tests/emulation/*.h bench/*.[ch] bench/*.cu cuda/*.cu cuda/*.cuh))
 
@@ -238,6 +245,8 @@ SHARED_LIBRARY := $(BUILD)/$(SONAME)
 COMPARE_OPTIMA := $(BUILD)/tests/compare_optima
 BENCH_CPU      := $(BUILD)/bench/bench_cpu
 BENCH_WIGNER   := $(BUILD)/bench/bench_wigner
+BENCH_STORE    := $(BUILD)/bench/bench_store
+BENCH_PEERS    := $(BUILD)/bench/peers
 KERNEL_TABLE   := $(BUILD)/cuda/kernels.txt
 
 # -------------------------------------------------------------------------------------------------------- flags
@@ -281,7 +290,7 @@ ifneq ($(or $(GIT_COMMIT),$(if $(wildcard $(GIT_COMMIT_HEADER)),,none)),)
 $(call keep,$(GIT_COMMIT_HEADER),$(HASH)define MM_GIT_COMMIT "$(or $(GIT_COMMIT),unknown)")
 endif
 endif
-GIT_COMMIT_OBJECTS := $(BUILD)/host/result_file.o $(BUILD)/host/cli_info.o
+GIT_COMMIT_OBJECTS := $(BUILD)/host/file_root.o $(BUILD)/host/cli_info.o
 $(GIT_COMMIT_OBJECTS): FILE_FLAGS := -include $(GIT_COMMIT_HEADER)
 $(GIT_COMMIT_OBJECTS): $(GIT_COMMIT_HEADER)
 
@@ -357,7 +366,8 @@ $(EMULATED_TESTS): %: %.o $(EMULATION_OBJECTS)
 	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) -lcmocka $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
 
 # The same tests on a device, but those that need an emulated one.
-GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_wigner)
+GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_wigner \
+                                      test_cuda_robustness)
 BENCH_GPU := $(BUILD)/gpu/bench_gpu
 define COMPILE_FOR_DEVICE
 @mkdir -p $(@D)
@@ -380,7 +390,7 @@ $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 $(BENCH_CPU): $(BUILD)/bench/machine_limits.o $(BUILD)/bench/collision_loop.o
 $(BENCH_WIGNER): $(BUILD)/bench/machine_limits.o
 $(BUILD)/bench/%.o: FILE_FLAGS := -Ihost
-$(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER): %: %.o $(STATIC_LIBRARY)
+$(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
@@ -391,7 +401,8 @@ $(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER): %: %.o $(STATIC_LIBRARY)
 
 # ------------------------------------------------------------------------------------------- testing, measuring
 
-.PHONY: check check-c check-gpu check-sanitize fuzz run-fuzz demo bench bench-gpu figures
+.PHONY: check check-c check-gpu check-long check-sanitize check-threads fuzz run-fuzz demo bench bench-gpu \
+        bench-store bench-deps figures
 check: $(PROGRAM) $(TEST_PROGRAMS) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
 	@$(if $(EMULATED_TESTS),:,echo 'Left out: the tests of the CUDA backend. They need g++ and the headers of CUDA.')
 	@tests/run_tests.sh $(BUILD)/check $(PYTHON_TEST) $(PROGRAM) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
@@ -403,6 +414,25 @@ SANITIZE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all 
 check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	+@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='$(SANITIZE_FLAGS)' WERROR=0 WITH_CUDA=0 check-c
+
+# clang and its OpenMP, because of gcc's the sanitizer does not see the synchronisation; archer tells it clang's.
+THREAD_FLAGS   := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+THREAD_TESTS   := test_search test_plan test_physics test_gradient test_robustness test_wigner test_result_store
+ARCHER         := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so))
+check-threads: ## the tests that use threads under ThreadSanitizer (clang)
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/threads CC=$(CLANG) CFLAGS='$(THREAD_FLAGS)' WERROR=0 WITH_CUDA=0 \
+	    run-threads
+.PHONY: run-threads
+run-threads: $(THREAD_TESTS:%=$(BUILD)/tests/%)
+	@OMP_NUM_THREADS=4 OMP_TOOL_LIBRARIES='$(ARCHER)' \
+	    TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1 exitcode=66' \
+	    tests/run_tests.sh $(BUILD)/check '' '' $(THREAD_TESTS:%=$(BUILD)/tests/%)
+
+# Faults, storms and everything else that takes longer than `make check` may; closes with the table of faults survived.
+LONG_SCRIPTS := $(sort $(wildcard tests/long/*.py))
+check-long: check ## every fault that results must survive: hours of a cluster in some minutes
+	@tests/run_tests.sh $(BUILD)/check-long '$(PYTHON_TEST)' $(PROGRAM) $(LONG_SCRIPTS)
+	@tests/faults_table.sh $(BUILD)/check-long/*.log
 
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz: ## fuzz the configuration parser for FUZZ_SECONDS (clang)
@@ -443,8 +473,19 @@ demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts
 figures: $(PROGRAM) ## Fig. 3 and Fig. 4 of the paper, from nothing
 	@data/figures.sh $(PROGRAM) $(BUILD)/figures svg pdf
 
-bench: $(BENCH_CPU) $(BENCH_WIGNER) $(PROGRAM) ## speed against the literal NumPy form and QuTiP, threads and the machine's limits
-	@$(PYTHON_BENCH) bench/run.py $(BENCH_CPU) $(BENCH_WIGNER) $(PROGRAM)
+# BENCH_QUICK=1 measures less, to see that everything works; its results stay below $(BUILD).
+bench: $(BENCH_CPU) $(BENCH_WIGNER) $(PROGRAM) $(BUILD)/libmicromaser.so $(BENCH_PEERS)/installed ## speed beside NumPy, QuTiP, JAX and Numba, and the machine's limits
+	@$(BENCH_PEERS)/bin/python bench/run.py $(if $(filter-out 0,$(BENCH_QUICK)),--quick) $(BUILD) bench/results
+
+bench-deps: $(BENCH_PEERS)/installed ## install what the peers run on into an environment of its own
+$(BENCH_PEERS)/installed: bench/peers/requirements.txt
+	$(call say,PYTHON,$(BENCH_PEERS))
+	$(QUIET)'$(PYTHON_BENCH)' -m venv --clear $(BENCH_PEERS)
+	$(QUIET)$(BENCH_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(QUIET)touch $@
+
+bench-store: $(BENCH_STORE) ## what keeping the results of 10^4 to 10^6 chains costs
+	@$(BENCH_STORE) $(BUILD)/bench
 
 # -------------------------------------------------------------------------------------------------- source text
 
@@ -462,7 +503,7 @@ shellcheck: ## check the shell scripts
 
 VERSION          := $(shell sed -n 's/^.define MM_VERSION "\(.*\)"/\1/p' include/micromaser.h)
 HEADERS          := include/micromaser.h include/mm_status.h
-EXAMPLES         := $(sort $(wildcard data/*.ini data/*.csv))
+EXAMPLES         := $(sort $(wildcard data/*.ini data/*.csv data/slurm/*.sbatch)) data/README.md
 DOCUMENTS        := README.md LICENSE
 BINDIR           := $(DESTDIR)$(PREFIX)/bin
 LIBDIR           := $(DESTDIR)$(PREFIX)/lib
@@ -513,6 +554,7 @@ info: ## what was found on this machine
 	@printf '%-14s %s\n' Thrust '$(or $(THRUST_PATH),not found: the tests of the CUDA backend are left out)'
 	$(call found,OpenMP,$(OPENMP_PATH),$(OPENMP_PACKAGE))
 	$(call found,HDF5,$(HDF5_PATH),libhdf5-dev)
+	$(call found,zlib,$(ZLIB_PATH),zlib1g-dev)
 	$(call found,LAPACKE,$(LAPACKE_PATH),liblapacke-dev)
 	$(call found,OpenBLAS,$(OPENBLAS_PATH),libopenblas-dev)
 	$(call found,inih,$(INIH_PATH),libinih-dev)
@@ -521,7 +563,7 @@ info: ## what was found on this machine
 	$(call found,h5dump,$(H5DUMP_PATH),hdf5-tools)
 	$(call found,gnuplot,$(GNUPLOT_PATH),gnuplot-nox)
 	$(call found,Python + h5py,$(PYTHON_TEST),python3-h5py)
-	$(call found,Python + scipy,$(PYTHON_BENCH),python3-scipy)
+	$(call found,Python + venv,$(PYTHON_BENCH),python3-venv)
 
 .PHONY: clean help
 clean: ## remove everything that was built

@@ -17,6 +17,8 @@
     X(steady, "chambers, steady states and lifetimes")                                                             \
     X(landscape, "the loss over c and q of one batch, to be drawn")                                                \
     X(plot, "draw a figure of a file")                                                                             \
+    X(status, "how far a search is, which tasks work on it, how it goes on")                                       \
+    X(merge, "bring the results of tasks or parts together in one file")                                           \
     X(show, "print the tables of a file")                                                                          \
     X(info, "what this program was built with and can run on")
 
@@ -46,10 +48,14 @@ error_t cli_usage_error(const struct argp_state *state, const char *format, ...)
 error_t cli_parse_integer(const struct argp_state *state, const char *option, const char *text, int64_t minimum,
                           int64_t maximum, int64_t *value);
 
+/** Parses an option's time, [D-]HH:MM:SS, MM:SS or a plain number of seconds, 0 allowed; EINVAL after the
+ * complaint. */
+error_t cli_parse_duration(const struct argp_state *state, const char *option, const char *text, double *seconds);
+
 /** Flushes standard output; returns exit_code, or 1 after the complaint if the output could not be written. */
 int cli_finish_output(int exit_code);
 
-/** Makes the first SIGINT or SIGTERM set *cli_stop_requested() and the second end the program at once. */
+/** Makes SIGINT, SIGTERM and SIGUSR1 set *cli_stop_requested(), and a second SIGINT end the program at once. */
 void cli_catch_interrupts(void);
 
 /** Not zero once the program was asked to stop. */
@@ -63,6 +69,10 @@ void cli_format_time(char text[CLI_TIME_SIZE]);
 /** The command line as one that a shell would take; NULL if there is no memory. Call it before argp reorders the
  *  arguments. */
 char *cli_join_arguments(int argc, char **argv);
+
+/** The command that goes on with a run in a shell: the command line that began it without --force and --task, after
+ *  a change to its folder unless that is "". NULL if there is no memory. */
+char *cli_resuming_command(const char *command_line, const char *folder);
 
 /** What a file tells about the run that wrote it. */
 struct cli_description {

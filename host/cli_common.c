@@ -10,6 +10,9 @@
 
 enum { MESSAGE_SIZE = 2 * MM_ERROR_MESSAGE_SIZE };
 
+static const double SECONDS_A_DAY = 86400.0;
+static const double DURATION_MAX = 1e9; /* 31 years: longer is a slip of the finger */
+
 static void report(const char *format, va_list arguments)
 {
     char message[MESSAGE_SIZE];
@@ -60,6 +63,53 @@ error_t cli_parse_integer(const struct argp_state *state, const char *option, co
         return cli_usage_error(state, "%s '%s': must be a whole number from %lld to %lld", option, text,
                                (long long)minimum, (long long)maximum);
     *value = (int64_t)number;
+    return 0;
+}
+
+/* Reads whole numbers between colons, each but the first below 60. */
+static bool parse_sexagesimal(const char *text, double *seconds)
+{
+    double sum = 0.0;
+    for (bool first = true; *text != '\0'; first = false) {
+        size_t length = strcspn(text, ":");
+        uint64_t number = 0;
+        if (!mm_integer_parse(text, length, &number) || (!first && number >= 60) || (double)number > DURATION_MAX)
+            return false;
+        sum = 60.0 * sum + (double)number;
+        text += length;
+        if (*text == ':' && *++text == '\0')
+            return false;
+    }
+    *seconds = sum;
+    return true;
+}
+
+/* Reads [D-]HH:MM:SS, MM:SS or a number of seconds. */
+static bool parse_duration(const char *text, double *seconds)
+{
+    const char *dash = strchr(text, '-');
+    const char *clock = dash == NULL ? text : dash + 1;
+    const char *colon = strchr(clock, ':');
+    size_t colons = 0;
+    uint64_t days = 0;
+    for (const char *c = clock; *c != '\0'; c++)
+        colons += *c == ':';
+    if (colon == NULL)
+        return dash == NULL && mm_number_parse(text, strlen(text), seconds);
+    if (colons > 2 || (dash != NULL && (colons != 2 || !mm_integer_parse(text, (size_t)(dash - text), &days))))
+        return false;
+    if (!parse_sexagesimal(clock, seconds) || (dash != NULL && *seconds >= SECONDS_A_DAY))
+        return false;
+    *seconds += SECONDS_A_DAY * (double)days;
+    return true;
+}
+
+error_t cli_parse_duration(const struct argp_state *state, const char *option, const char *text, double *seconds)
+{
+    double value = 0.0;
+    if (!parse_duration(text, &value) || !(value >= 0.0 && value <= DURATION_MAX))
+        return cli_usage_error(state, "%s '%s': must be [D-]HH:MM:SS, MM:SS or a number of seconds", option, text);
+    *seconds = value;
     return 0;
 }
 

@@ -12,13 +12,15 @@
 
 /* ------------------------------------------------------------------------------------- interruption */
 
-/* Set by the first SIGINT or SIGTERM. Static because a signal handler has no other way to its surroundings. */
+/* Set by the first SIGINT, SIGTERM or SIGUSR1. Static because a signal handler has no other way to its
+ * surroundings. */
 static volatile sig_atomic_t stop_requested;
 
-/* The first signal asks the search to stop after the evaluation in flight, the second ends the program at once. */
+/* The first signal asks the command to stop after the evaluation in flight; a second Ctrl-C ends the program at
+ * once. Only that one: schedulers and launchers send the others twice, to the process and through its parent. */
 static void handle_signal(int number)
 {
-    if (stop_requested != 0) {
+    if (stop_requested != 0 && number == SIGINT) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -41,6 +43,7 @@ void cli_catch_interrupts(void)
 {
     catch_signal(SIGINT);
     catch_signal(SIGTERM);
+    catch_signal(SIGUSR1); /* what schedulers send as a warning, and what mpirun passes on */
 }
 
 const volatile int *cli_stop_requested(void)
@@ -56,36 +59,6 @@ void cli_format_time(char text[CLI_TIME_SIZE])
     struct tm utc;
     if (gmtime_r(&now, &utc) == NULL || strftime(text, CLI_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         text[0] = '\0';
-}
-
-/* Appends one argument, quoted for the shell where it needs to be. */
-static char *append_argument(char *end, const char *argument)
-{
-    bool plain = argument[0] != '\0' && argument[strcspn(argument, " \t\n'\"\\$`*?[]{}()<>|&;#~!")] == '\0';
-    if (plain)
-        return stpcpy(end, argument);
-    *end++ = '\'';
-    for (const char *c = argument; *c != '\0'; c++)
-        end = *c == '\'' ? stpcpy(end, "'\\''") : (*end = *c, end + 1);
-    *end++ = '\'';
-    *end = '\0';
-    return end;
-}
-
-char *cli_join_arguments(int argc, char **argv)
-{
-    size_t size = 1;
-    for (int i = 0; i < argc; i++)
-        size += 4 * strlen(argv[i]) + 3; /* every character quoted, two quotes and a blank */
-    char *line = malloc(size);
-    if (line == NULL)
-        return NULL;
-    char *end = stpcpy(line, argv[0]); /* two words: the program and its command */
-    for (int i = 1; i < argc; i++) {
-        *end++ = ' ';
-        end = append_argument(end, argv[i]);
-    }
-    return line;
 }
 
 char *cli_default_output(const char *input, const char *ending)

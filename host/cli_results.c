@@ -1,5 +1,6 @@
 /* cli_results.c - the results of a search on standard output. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli.h"
 #include "cli_results.h"
@@ -10,23 +11,66 @@ enum { BATCHES_SHOWN = 4 /* more are abbreviated to the first and the last */ };
 /* A population of the top level above which the loss may depend on the number of levels. */
 static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
 
-/** The best chain of a grid point. */
+/* The best chain of a grid point. */
 struct best {
     size_t g_index;
     size_t lambda_index;
-    const struct mm_chain *chain; /* NULL if none is finished */
+    bool found; /* false: none is finished, and `chain` means nothing */
+    struct mm_chain chain;
     int64_t agree;
     int64_t finished;
 };
 
-static struct best find_best(const struct mm_config *config, const struct mm_results *results, size_t cell)
+/* Walks through the best chains of all grid points. */
+struct walk {
+    struct mm_chain_source *source;
+    size_t cell;           /* the next one */
+    double *parameters;    /* storage behind the chain of the last one */
+    unsigned char *record; /* scratch */
+    mm_status status;
+    struct mm_error *error;
+};
+
+static struct walk begin_walk(struct mm_chain_source *source, struct mm_error *error)
 {
-    struct best best = {.g_index = cell / config->lambda_count, .lambda_index = cell % config->lambda_count};
-    int64_t index = mm_results_best(results, config, best.g_index, best.lambda_index, &best.agree);
-    best.chain = index < 0 ? NULL : &results->chains[index];
+    size_t batch_count = source->config->batch_count;
+    struct walk walk = {
+        .source = source,
+        .parameters = malloc(4 * batch_count * sizeof *walk.parameters),
+        .record = malloc(mm_record_size(batch_count)),
+        .error = error,
+    };
+    if (walk.parameters == NULL || walk.record == NULL)
+        walk.status = mm_fail(error, MM_ERROR_MEMORY, "out of memory");
+    return walk;
+}
+
+static mm_status end_walk(struct walk *walk)
+{
+    free(walk->parameters);
+    free(walk->record);
+    return walk->status;
+}
+
+/* Goes to the next grid point; false after the last one or a failure. */
+static bool next_best(struct walk *walk, struct best *best)
+{
+    struct mm_chain_source *source = walk->source;
+    const struct mm_config *config = source->config;
+    size_t cell = walk->cell++;
+    if (walk->status != MM_OK || cell == config->g_count * config->lambda_count)
+        return false;
+    *best = (struct best){.g_index = cell / config->lambda_count, .lambda_index = cell % config->lambda_count};
+    int64_t index = mm_chain_source_best(source, cell, &best->agree);
     for (int64_t start = 0; start < config->starts; start++)
-        best.finished += results->chains[(int64_t)cell * config->starts + start].finished;
-    return best;
+        best->finished += source->has(source->context, (int64_t)cell * config->starts + start);
+    best->found = index >= 0;
+    if (!best->found)
+        return true;
+    walk->status = source->read(source->context, 1, &index, walk->record, walk->error);
+    if (walk->status == MM_OK)
+        mm_record_unpack(config->batch_count, walk->record, walk->parameters, &best->chain);
+    return walk->status == MM_OK;
 }
 
 /* ----------------------------------------------------------------------------------------- table */
@@ -63,21 +107,24 @@ static void print_parameters(const struct mm_config *config, const struct mm_cha
     }
 }
 
-void cli_print_table(const struct mm_config *config, const struct mm_results *results)
+mm_status cli_print_table(struct mm_chain_source *source, struct mm_error *error)
 {
+    const struct mm_config *config = source->config;
+    struct walk walk = begin_walk(source, error);
+    struct best best;
     print_heading(config);
-    for (size_t cell = 0; cell < config->g_count * config->lambda_count; cell++) {
-        struct best best = find_best(config, results, cell);
+    while (next_best(&walk, &best)) {
+        const struct mm_evaluation *evaluation = &best.chain.evaluation;
         printf("%10.6g %10.6g ", config->g[best.g_index], config->lambda[best.lambda_index]);
-        if (best.chain == NULL) {
+        if (!best.found) {
             printf(" no chain is finished\n");
             continue;
         }
-        const struct mm_evaluation *evaluation = &best.chain->evaluation;
-        print_parameters(config, best.chain);
+        print_parameters(config, &best.chain);
         printf(" %13.8f %10.5f %8.5f %11.4e  %lld/%lld\n", evaluation->loss, evaluation->ergotropy,
                evaluation->purity, evaluation->instability, (long long)best.agree, (long long)best.finished);
     }
+    return end_walk(&walk);
 }
 
 /* ------------------------------------------------------------------------------------------ JSON */
@@ -110,50 +157,54 @@ static void print_cell_json(struct json *json, const struct mm_config *config, c
     json_number(json, "lambda", config->lambda[best->lambda_index]);
     json_integer(json, "finished", best->finished);
     json_integer(json, "agree", best->agree);
-    if (best->chain != NULL)
-        print_best_json(json, config, best->chain);
+    if (best->found)
+        print_best_json(json, config, &best->chain);
     json_close(json, '}');
 }
 
-void cli_print_results_json(const struct mm_config *config, const struct mm_results *results, const char *path)
+mm_status cli_print_results_json(struct mm_chain_source *source, const char *path, struct mm_error *error)
 {
+    struct walk walk = begin_walk(source, error);
+    struct best best;
     struct json json = {.stream = stdout};
     json_open(&json, NULL, '{');
     json_string(&json, "file", path);
-    json_string(&json, "backend", results->backend);
-    json_string(&json, "device", results->device);
-    json_number(&json, "seconds", results->seconds);
-    json_integer(&json, "starts", config->starts);
+    json_string(&json, "backend", source->backend);
+    json_string(&json, "device", source->device);
+    json_number(&json, "seconds", source->seconds);
+    json_integer(&json, "starts", source->config->starts);
     json_open(&json, "grid", '[');
-    for (size_t cell = 0; cell < config->g_count * config->lambda_count; cell++) {
-        struct best best = find_best(config, results, cell);
-        print_cell_json(&json, config, &best);
-    }
+    while (next_best(&walk, &best))
+        print_cell_json(&json, source->config, &best);
     json_close(&json, ']');
     json_close(&json, '}');
     printf("\n");
+    return end_walk(&walk);
 }
 
 /* -------------------------------------------------------------------------------------- warnings */
 
-void cli_warn_of_truncation(const struct mm_config *config, const struct mm_results *results)
+mm_status cli_warn_of_truncation(struct mm_chain_source *source, struct mm_error *error)
 {
+    const struct mm_config *config = source->config;
+    struct walk walk = begin_walk(source, error);
+    struct best best;
     struct best worst = {0};
     size_t affected = 0;
-    for (size_t cell = 0; cell < config->g_count * config->lambda_count; cell++) {
-        struct best best = find_best(config, results, cell);
-        if (best.chain == NULL || best.chain->evaluation.truncation_population <= LARGEST_TRUNCATION_POPULATION)
+    while (next_best(&walk, &best)) {
+        double population = best.chain.evaluation.truncation_population;
+        if (!best.found || population <= LARGEST_TRUNCATION_POPULATION)
             continue;
         affected++;
-        if (worst.chain == NULL ||
-            best.chain->evaluation.truncation_population > worst.chain->evaluation.truncation_population)
+        if (population > worst.chain.evaluation.truncation_population)
             worst = best;
     }
     if (affected > 0)
         cli_report(
             "warning: at %zu grid point%s the state reached the top of its %d levels (population %.1e at g = "
             "%.6g, lambda = %.6g): set cavity.levels higher, or to auto",
-            affected, affected == 1 ? "" : "s", worst.chain->evaluation.levels,
-            worst.chain->evaluation.truncation_population, config->g[worst.g_index],
+            affected, affected == 1 ? "" : "s", worst.chain.evaluation.levels,
+            worst.chain.evaluation.truncation_population, config->g[worst.g_index],
             config->lambda[worst.lambda_index]);
+    return end_walk(&walk);
 }

@@ -2,16 +2,16 @@
 #ifndef MM_CLI_RESULTS_H
 #define MM_CLI_RESULTS_H
 
-#include "micromaser.h"
+#include "chain_source.h"
 
 /** Prints one line a grid point: the best c, q of each batch, the loss and its parts, and how many of the finished
  *  starts agree with the best. */
-void cli_print_table(const struct mm_config *config, const struct mm_results *results);
+mm_status cli_print_table(struct mm_chain_source *source, struct mm_error *error);
 
 /** Prints the same and more as one JSON object; `path` is the result file. */
-void cli_print_results_json(const struct mm_config *config, const struct mm_results *results, const char *path);
+mm_status cli_print_results_json(struct mm_chain_source *source, const char *path, struct mm_error *error);
 
-/** Reports every best chain whose result depends on the number of Fock levels. */
-void cli_warn_of_truncation(const struct mm_config *config, const struct mm_results *results);
+/** Reports the best chains whose result depends on the number of Fock levels. */
+mm_status cli_warn_of_truncation(struct mm_chain_source *source, struct mm_error *error);
 
 #endif

@@ -235,6 +235,14 @@ static mm_status make_loss(struct draft *draft, struct mm_error *error)
     return copy_list(&draft->values[MM_KEY_LAMBDA].list, &config->lambda_count, &config->lambda, error);
 }
 
+/* Reports a key of the search that the number of starts is too small for. */
+static mm_status fail_on_starts(struct draft *draft, enum mm_key_id key, struct mm_error *error)
+{
+    char reason[REASON_SIZE];
+    snprintf(reason, sizeof reason, "each grid point has %" PRId64 " starts (search.starts)", draft->config.starts);
+    return mm_settings_fail(&draft->settings, key, 0, reason, error);
+}
+
 static mm_status make_search(struct draft *draft, struct mm_error *error)
 {
     const struct value *values = draft->values;
@@ -242,6 +250,8 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     config->levels = (int)values[MM_KEY_LEVELS].integer;
     config->band_tolerance = values[MM_KEY_BAND_TOLERANCE].real;
     config->starts = values[MM_KEY_STARTS].integer;
+    config->neighbour_starts = values[MM_KEY_NEIGHBOUR_STARTS].integer;
+    config->agree = values[MM_KEY_AGREE].integer;
     config->seed = values[MM_KEY_SEED].seed;
     config->optimizer = mm_optimizer_default_options();
     config->optimizer.ftol = values[MM_KEY_FTOL].real;
@@ -249,6 +259,10 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     config->optimizer.iterations = values[MM_KEY_ITERATIONS].integer;
     config->optimizer.evaluations = values[MM_KEY_EVALUATIONS].integer;
     config->optimizer.corrections = (int)values[MM_KEY_CORRECTIONS].integer;
+    if (config->neighbour_starts >= config->starts)
+        return fail_on_starts(draft, MM_KEY_NEIGHBOUR_STARTS, error);
+    if (config->agree > config->starts)
+        return fail_on_starts(draft, MM_KEY_AGREE, error);
     /* Both counts are at most 10^6, so their product fits. */
     int64_t cells = (int64_t)config->g_count * (int64_t)config->lambda_count;
     if (cells > CHAINS_MAX / config->starts)

@@ -42,6 +42,8 @@ enum mm_key_kind {
     X(TAIL, "loss", "tail", INTEGER, 1, MM_COLLISIONS_MAX, NULL, "an integer 1 .. all collisions")                 \
     X(TAIL_FRACTION, "loss", "tail_fraction", REAL, 0x1p-1074, 1, "0.2", "a number > 0 and <= 1")                  \
     X(STARTS, "search", "starts", INTEGER, 1, 1e7, "64", "an integer 1 .. 10000000")                               \
+    X(NEIGHBOUR_STARTS, "search", "neighbour_starts", INTEGER, 0, 1e7, "0", "an integer 0 .. starts - 1")          \
+    X(AGREE, "search", "agree", INTEGER, 0, 1e7, "0", "an integer 0 .. starts")                                    \
     X(SEED, "search", "seed", SEED, 0, 0, "1", "an integer 0 .. 18446744073709551615")                             \
     X(ITERATIONS, "search", "iterations", INTEGER, 1, 1e9, "15000", "an integer 1 .. 1000000000")                  \
     X(EVALUATIONS, "search", "evaluations", INTEGER, 1, 1e9, "15000", "an integer 1 .. 1000000000")                \

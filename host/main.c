@@ -1,4 +1,5 @@
 /* main.c - the program: finds the command and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
     const struct argp argp = {.parser = find_command, .args_doc = "COMMAND [OPTION...]", .doc = documentation};
     struct invocation invocation = {0};
     argp_err_exit_status = CLI_BAD_USAGE;
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` is a failed write, told as such */
     if (argc > 0)
         argv[0] = program_name;
     if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &invocation) != 0)

@@ -30,6 +30,8 @@ const struct mm_column mm_columns[] = {
      "largest component of the projected gradient over c and theta, q = sin^2(theta/2)"},
     {"iterations", MM_COLUMN_INT64, true, AT(iterations), "1", "iterations of the optimiser"},
     {"evaluations", MM_COLUMN_INT64, true, AT(evaluations), "1", "evaluations of loss and gradient"},
+    {"eigen_failures", MM_COLUMN_INT64, true, AT(eigen_failures), "1",
+     "evaluations that the cpu did because their eigenvalues failed on the device"},
     {"status", MM_COLUMN_STATUS, true, AT(status), "1", "why the optimiser stopped"},
     {"band_error", MM_COLUMN_DOUBLE, true, VALUE(band_error), "1",
      "bound on the trace norm of everything dropped from the density matrix"},
@@ -42,7 +44,8 @@ const size_t mm_column_count = sizeof mm_columns / sizeof mm_columns[0];
 
 static size_t element_size(enum mm_column_kind kind)
 {
-    return kind == MM_COLUMN_INT32 || kind == MM_COLUMN_STATUS ? sizeof(int32_t) : sizeof(double);
+    bool is_short = kind == MM_COLUMN_INT32 || kind == MM_COLUMN_UINT32 || kind == MM_COLUMN_STATUS;
+    return is_short ? sizeof(int32_t) : sizeof(double);
 }
 
 size_t mm_column_size(const struct mm_column *column, size_t batch_count)
@@ -50,7 +53,7 @@ size_t mm_column_size(const struct mm_column *column, size_t batch_count)
     return element_size(column->kind) * (column->kind == MM_COLUMN_PARAMETERS ? 2 * batch_count : 1);
 }
 
-static hid_t status_type(struct mm_hdf5 *hdf5, hid_t base)
+static hid_t status_type(struct mm_hdf5 *hdf5)
 {
     static const struct {
         const char *name;
@@ -60,40 +63,28 @@ static hid_t status_type(struct mm_hdf5 *hdf5, hid_t base)
                    MM_STOP_REASON_LIST(MEMBER)
 #undef MEMBER
     };
-    hid_t type = mm_hdf5_check(hdf5, H5Tenum_create(base), "create type", "status");
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        int32_t value = members[i].value;
-        /* H5Tenum_insert reads the value in the enumeration's own type, which may have the other byte order. */
-        mm_hdf5_check(hdf5, H5Tconvert(H5T_NATIVE_INT32, base, 1, &value, NULL, H5P_DEFAULT), "convert", "status");
-        mm_hdf5_check(hdf5, H5Tenum_insert(type, members[i].name, &value), "create type", "status");
-    }
+    hid_t type = mm_hdf5_check(hdf5, H5Tenum_create(H5T_STD_I32LE), "create type", "status");
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        mm_hdf5_check(hdf5, H5Tenum_insert(type, members[i].name, &members[i].value), "create type", "status");
     return type;
 }
 
-static hid_t column_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind, hid_t int32, hid_t int64, hid_t float64)
+hid_t mm_column_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind)
 {
     switch (kind) {
     case MM_COLUMN_INT32:
-        return mm_hdf5_check(hdf5, H5Tcopy(int32), "copy type", "int32");
+        return mm_hdf5_check(hdf5, H5Tcopy(H5T_STD_I32LE), "copy type", "int32");
+    case MM_COLUMN_UINT32:
+        return mm_hdf5_check(hdf5, H5Tcopy(H5T_STD_U32LE), "copy type", "uint32");
     case MM_COLUMN_INT64:
-        return mm_hdf5_check(hdf5, H5Tcopy(int64), "copy type", "int64");
+        return mm_hdf5_check(hdf5, H5Tcopy(H5T_STD_I64LE), "copy type", "int64");
     case MM_COLUMN_STATUS:
-        return status_type(hdf5, int32);
+        return status_type(hdf5);
     case MM_COLUMN_DOUBLE:
     case MM_COLUMN_PARAMETERS:
         break;
     }
-    return mm_hdf5_check(hdf5, H5Tcopy(float64), "copy type", "double");
-}
-
-hid_t mm_column_memory_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind)
-{
-    return column_type(hdf5, kind, H5T_NATIVE_INT32, H5T_NATIVE_INT64, H5T_NATIVE_DOUBLE);
-}
-
-hid_t mm_column_file_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind)
-{
-    return column_type(hdf5, kind, H5T_STD_I32LE, H5T_STD_I64LE, H5T_IEEE_F64LE);
+    return mm_hdf5_check(hdf5, H5Tcopy(H5T_IEEE_F64LE), "copy type", "double");
 }
 
 static void take_missing(const struct mm_column *column, size_t size, char *row)

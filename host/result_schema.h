@@ -14,6 +14,7 @@ void mm_hdf5_fail_on_difference(struct mm_hdf5 *hdf5, const char *what, const ch
 enum mm_column_kind {
     MM_COLUMN_DOUBLE,     /* a double of struct mm_chain */
     MM_COLUMN_INT32,      /* an int32_t or int */
+    MM_COLUMN_UINT32,     /* a uint32_t of the record */
     MM_COLUMN_INT64,      /* an int64_t */
     MM_COLUMN_STATUS,     /* an enum mm_stop_reason */
     MM_COLUMN_PARAMETERS, /* [batch_count][2] doubles behind a pointer */
@@ -36,10 +37,9 @@ extern const size_t mm_column_count;
 /** Bytes of one row of a column. */
 size_t mm_column_size(const struct mm_column *column, size_t batch_count);
 
-/** HDF5 type of the elements of a column in memory and in the file; close both with H5Tclose. The status is an
+/** HDF5 type of the elements of a column, in a file and in a record alike; close with H5Tclose. The status is an
  *  enumeration of the names of MM_STOP_REASON_LIST, and NO_FINISHED_CHAIN = -1. */
-hid_t mm_column_memory_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind);
-hid_t mm_column_file_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind);
+hid_t mm_column_type(struct mm_hdf5 *hdf5, enum mm_column_kind kind);
 
 /** Copies one row of a chain out; chain NULL gives NaN or -1. */
 void mm_column_take(const struct mm_column *column, size_t batch_count, const struct mm_chain *chain, char *row);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "agreement.h"
 #include "results.h"
 
 struct mm_chain_place mm_results_place(const struct mm_config *config, int64_t index)
@@ -85,9 +86,8 @@ int64_t mm_results_best(const struct mm_results *results, const struct mm_config
     if (best < 0)
         return best;
     double loss = results->chains[best].evaluation.loss;
-    double tolerance = 1e-6 * fmax(1.0, fabs(loss));
     for (int64_t i = first; i < end; i++)
-        *agree += results->chains[i].finished && results->chains[i].evaluation.loss - loss <= tolerance;
+        *agree += results->chains[i].finished && results->chains[i].evaluation.loss <= mm_agreeing_loss(loss);
     return best;
 }
 

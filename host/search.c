@@ -1,6 +1,6 @@
-/* search.c - multi-start search: every chain of the grid through a fixed number of slots.
+/* search.c - multi-start search: the chains of a plan through a fixed number of slots.
  *
- * A chain is one optimisation of the free batches from one random start at one grid point (g, lambda). Its
+ * A chain is one optimisation of the free batches from one start at one grid point (g, lambda). Its
  * variables are (c, theta) of each free batch in [0, 1] x [0, pi], with q = sin^2(theta/2): the loss is smooth in
  * them, bounds included, where it has infinite slopes in q.
  *
@@ -11,28 +11,31 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "results.h"
+#include "search.h"
 
 /* One chain in flight. */
 struct slot {
     int64_t chain;
     struct mm_optimizer *optimizer;
-    double *asked; /* [free batches][2]: c, q of the point in evaluation */
-    double *best;  /* [free batches][2]: c, q of the best point so far */
+    double *asked;   /* [free batches][2]: c, q of the point in evaluation */
+    double *best;    /* [free batches][2]: c, q of the best point so far */
+    double *initial; /* [batch_count][2] */
     struct mm_evaluation best_evaluation;
+    int64_t eigen_failures;
 };
 
 struct search {
     const struct mm_config *config;
-    struct mm_results *results;
+    const struct mm_search_options *options;
+    const struct mm_chain_keeper *keeper;
+    struct mm_plan *plan;
     struct mm_problem problem;
     struct mm_solver *solver;
     size_t free_batches;
-    int64_t next_chain; /* no chain before it waits for a slot */
 
     size_t slot_count;
     size_t active;      /* slots [0, active) hold a chain */
@@ -41,14 +44,16 @@ struct search {
     struct mm_evaluation *evaluations;
     struct mm_channel_gradient *channels; /* [slot_count][free batches] */
 
-    double *parameters; /* storage behind asked and best, [slot_count][2][free batches][2] */
+    double *parameters; /* storage behind asked, best and initial of the slots */
     double *variables;  /* [free batches][2]: scratch for a start or a gradient in (c, theta) */
     double *lower;      /* [free batches][2] */
     double *upper;
+    double *kept; /* [2][batch_count][2]: scratch for a chain that is read or taken */
 
     double *best_loss; /* [lambda_count] */
     struct mm_progress progress;
     double start_seconds;
+    double longest_round; /* seconds */
 };
 
 /* ---------------------------------------------------------------------------------------------- chains */
@@ -73,84 +78,125 @@ static void ask(const struct search *search, struct slot *slot)
     }
 }
 
+/* The parameters of the free batches among those of all batches. */
+static void without_fixed_batches(const struct mm_problem *problem, const double *all, double *free_parameters)
+{
+    for (size_t b = 0; b < problem->batch_count; b++)
+        if (!problem->batches[b].fixed) {
+            *free_parameters++ = all[2 * b];
+            *free_parameters++ = all[2 * b + 1];
+        }
+}
+
+/* Finds where a chain begins: slot->best. */
+static mm_status find_start(struct search *search, struct slot *slot, struct mm_error *error)
+{
+    struct mm_chain_place place = mm_results_place(search->config, slot->chain);
+    int64_t source = mm_plan_start_source(search->plan, slot->chain);
+    struct mm_chain chain;
+    if (source < 0) {
+        mm_random_start(search->config->seed, place.g_index, place.lambda_index, place.start, search->free_batches,
+                        slot->best);
+        return MM_OK;
+    }
+    mm_status status = search->keeper->read(search->keeper->context, source, search->kept, &chain, error);
+    if (status == MM_OK)
+        without_fixed_batches(&search->problem, chain.final, slot->best);
+    return status;
+}
+
 static mm_status start_chain(struct search *search, struct slot *slot, int64_t index, struct mm_error *error)
 {
-    const struct mm_config *config = search->config;
-    struct mm_chain_place place = mm_results_place(config, index);
     slot->chain = index;
     slot->best_evaluation = (struct mm_evaluation){.loss = INFINITY};
-    mm_random_start(config->seed, place.g_index, place.lambda_index, place.start, search->free_batches, slot->best);
-    with_fixed_batches(&search->problem, slot->best, mm_results_initial(search->results, index));
+    slot->eigen_failures = 0;
+    mm_status status = find_start(search, slot, error);
+    if (status != MM_OK)
+        return status;
+    with_fixed_batches(&search->problem, slot->best, slot->initial);
     for (size_t b = 0; b < search->free_batches; b++) {
         search->variables[2 * b] = slot->best[2 * b];
         search->variables[2 * b + 1] = mm_angle_from_population(slot->best[2 * b + 1]);
     }
     return mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->lower, search->upper,
-                               search->variables, &config->optimizer, error);
+                               search->variables, &search->config->optimizer, error);
 }
 
-/* Enters the end of a chain in the results. A chain whose start had no finite loss keeps loss = INFINITY. */
-static void record_chain(struct search *search, const struct slot *slot)
+/* Hands the end of a chain to the keeper. A chain whose start had no finite loss keeps loss = INFINITY. */
+static mm_status keep_chain(struct search *search, const struct slot *slot, struct mm_error *error)
 {
-    struct mm_chain *chain = mm_results_claim(search->results, search->config, slot->chain);
-    with_fixed_batches(&search->problem, slot->best, mm_results_final(search->results, slot->chain));
-    chain->evaluation = slot->best_evaluation;
-    chain->gradient_norm = mm_optimizer_gradient_norm(slot->optimizer);
-    chain->iterations = mm_optimizer_iterations(slot->optimizer);
-    chain->evaluations = mm_optimizer_evaluations(slot->optimizer);
-    chain->status = mm_optimizer_reason(slot->optimizer);
-    chain->finished = true;
+    struct mm_chain_place place = mm_results_place(search->config, slot->chain);
+    struct mm_chain chain = {
+        .finished = true,
+        .g_index = place.g_index,
+        .lambda_index = place.lambda_index,
+        .start = place.start,
+        .initial = slot->initial,
+        .final = search->kept,
+        .evaluation = slot->best_evaluation,
+        .gradient_norm = mm_optimizer_gradient_norm(slot->optimizer),
+        .iterations = mm_optimizer_iterations(slot->optimizer),
+        .evaluations = mm_optimizer_evaluations(slot->optimizer),
+        .eigen_failures = slot->eigen_failures,
+        .status = mm_optimizer_reason(slot->optimizer),
+    };
+    with_fixed_batches(&search->problem, slot->best, search->kept);
+    mm_status status = search->keeper->take(search->keeper->context, slot->chain, &chain, error);
+    if (status != MM_OK)
+        return status;
+    mm_plan_ended(search->plan, slot->chain);
+    double *best = &search->best_loss[place.lambda_index];
+    *best = fmin(*best, chain.evaluation.loss);
+    return MM_OK;
 }
 
 /* ------------------------------------------------------------------------------------------ slots */
 
-/* Number of the next chain that waits for a slot, or -1. */
-static int64_t next_unfinished(struct search *search)
-{
-    while (search->next_chain < search->results->chain_count) {
-        int64_t index = search->next_chain++;
-        if (!search->results->chains[index].finished)
-            return index;
-    }
-    return -1;
-}
-
 static mm_status fill_slots(struct search *search, struct mm_error *error)
 {
-    while (search->active < search->slot_count) {
-        int64_t index = next_unfinished(search);
+    mm_status status = MM_OK;
+    while (status == MM_OK && search->active < search->slot_count) {
+        int64_t index = mm_plan_next(search->plan, false);
+        if (index < 0 && search->active == 0) { /* nothing runs that the rest could be waiting for */
+            if (search->keeper->refresh != NULL)
+                status = search->keeper->refresh(search->keeper->context, error);
+            if (status != MM_OK)
+                return status;
+            mm_plan_recount(search->plan);
+            index = mm_plan_next(search->plan, true);
+        }
         if (index < 0)
             break;
-        mm_status status = start_chain(search, &search->slots[search->active], index, error);
-        if (status != MM_OK)
-            return status;
-        search->active++;
+        status = start_chain(search, &search->slots[search->active], index, error);
+        search->active += status == MM_OK;
     }
-    return MM_OK;
+    return status;
 }
 
-static void count_chain(struct search *search, const struct mm_chain *chain)
+/* Takes a slot out of those that hold a chain. */
+static void empty_slot(struct search *search, size_t i)
 {
-    double *best = &search->best_loss[chain->lambda_index];
-    *best = fmin(*best, chain->evaluation.loss);
-    search->progress.chains_done++;
+    struct slot ended = search->slots[i];
+    mm_optimizer_free(ended.optimizer);
+    ended.optimizer = NULL;
+    search->slots[i] = search->slots[--search->active];
+    search->slots[search->active] = ended;
 }
 
-/* Records the chains that ended and closes the gaps they leave among the active slots. */
-static void empty_slots(struct search *search)
+/* Keeps the chains that ended and empties their slots, and those of chains that are not needed any more. */
+static mm_status empty_slots(struct search *search, struct mm_error *error)
 {
     for (size_t i = search->active; i-- > 0;) {
         struct slot *slot = &search->slots[i];
-        if (mm_optimizer_reason(slot->optimizer) == MM_RUNNING)
+        bool wanted = mm_plan_wants(search->plan, slot->chain);
+        if (wanted && mm_optimizer_reason(slot->optimizer) == MM_RUNNING)
             continue;
-        record_chain(search, slot);
-        count_chain(search, &search->results->chains[slot->chain]);
-        mm_optimizer_free(slot->optimizer);
-        slot->optimizer = NULL;
-        struct slot ended = *slot;
-        *slot = search->slots[--search->active];
-        search->slots[search->active] = ended;
+        mm_status status = wanted ? keep_chain(search, slot, error) : MM_OK;
+        if (status != MM_OK)
+            return status;
+        empty_slot(search, i);
     }
+    return MM_OK;
 }
 
 /* ----------------------------------------------------------------------------------------- rounds */
@@ -181,6 +227,7 @@ static void tell_slots(struct search *search)
         mm_gradient_angle(&search->problem, mm_optimizer_ask(slot->optimizer), evaluation,
                           search->channels + i * search->free_batches, search->variables);
         mm_optimizer_tell(slot->optimizer, evaluation->loss, search->variables);
+        slot->eigen_failures += evaluation->eigen_failures;
         if (mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
             slot->best_evaluation = *evaluation;
             memcpy(slot->best, slot->asked, 2 * search->free_batches * sizeof *slot->best);
@@ -188,64 +235,92 @@ static void tell_slots(struct search *search)
     }
 }
 
-static mm_status run_rounds(struct search *search, const struct mm_search_options *options, struct mm_error *error)
+/* Whether the next round could end after the time that the search has. */
+static bool is_out_of_time(const struct search *search)
+{
+    double most = search->options->max_seconds;
+    double seconds = mm_monotonic_seconds() - search->start_seconds;
+    return most > 0.0 && (seconds > 0.99 * most || seconds + search->longest_round > most);
+}
+
+static mm_status check_stop(const struct search *search, struct mm_error *error)
+{
+    const struct mm_search_options *options = search->options;
+    bool asked = options->stop != NULL && *options->stop != 0;
+    if (!asked && !is_out_of_time(search))
+        return MM_OK;
+    return mm_fail(error, MM_STOPPED, "stopped %safter %lld of %lld chains",
+                   asked ? "" : "before the time was over, ", (long long)search->progress.chains_done,
+                   (long long)search->progress.chains_total);
+}
+
+static void report_progress(struct search *search)
+{
+    mm_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
+    search->progress.seconds = mm_monotonic_seconds() - search->start_seconds;
+    if (search->options->progress != NULL)
+        search->options->progress(search->options->progress_context, &search->progress);
+}
+
+/* One evaluation of every slot and what follows from it. */
+static mm_status run_round(struct search *search, struct mm_error *error)
+{
+    double begin = mm_monotonic_seconds();
+    mm_status status = evaluate_slots(search, error);
+    if (status == MM_ERROR_DEVICE) {
+        struct mm_error cause = *error;
+        return mm_fail(error, status, "%s: %s", mm_solver_device(search->solver), cause.message);
+    }
+    if (status != MM_OK)
+        return status;
+    tell_slots(search);
+    status = empty_slots(search, error);
+    search->longest_round = fmax(search->longest_round, mm_monotonic_seconds() - begin);
+    report_progress(search);
+    return status;
+}
+
+static mm_status run_rounds(struct search *search, struct mm_error *error)
 {
     mm_status status = fill_slots(search, error);
     while (status == MM_OK && search->active > 0) {
-        if (options->stop != NULL && *options->stop != 0)
-            return mm_fail(error, MM_STOPPED, "stopped after %lld of %lld chains",
-                           (long long)search->progress.chains_done, (long long)search->progress.chains_total);
-        status = evaluate_slots(search, error);
-        if (status != MM_OK)
-            break;
-        tell_slots(search);
-        empty_slots(search);
-        search->progress.seconds = mm_monotonic_seconds() - search->start_seconds;
-        if (options->progress != NULL)
-            options->progress(options->progress_context, &search->progress);
-        status = fill_slots(search, error);
+        status = check_stop(search, error);
+        if (status == MM_OK)
+            status = run_round(search, error);
+        if (status == MM_OK && search->keeper->settle != NULL)
+            status = search->keeper->settle(search->keeper->context, error);
+        if (status == MM_OK)
+            status = fill_slots(search, error);
     }
     return status;
 }
 
 /* ----------------------------------------------------------------------------------- setting up */
 
-static mm_status open_solver(struct search *search, const struct mm_search_options *options, struct mm_error *error)
-{
-    struct mm_results *results = search->results;
-    mm_status status = mm_solver_open(&search->solver, &search->problem, &options->solver, error);
-    if (status != MM_OK)
-        return status;
-    const char *backend = mm_solver_backend(search->solver);
-    if (search->progress.chains_done > 0 && strcmp(results->backend, backend) != 0)
-        return mm_fail(error, MM_ERROR_INPUT,
-                       "the finished chains were computed by backend '%s', so '%s' cannot go on with them",
-                       results->backend, backend);
-    snprintf(results->backend, sizeof results->backend, "%s", backend);
-    snprintf(results->device, sizeof results->device, "%s", mm_solver_device(search->solver));
-    size_t wanted = options->slots > 0 ? options->slots : mm_solver_preferred_points(search->solver);
-    size_t waiting = (size_t)(results->chain_count - search->progress.chains_done);
-    search->slot_count = wanted < waiting ? wanted : waiting;
-    return MM_OK;
-}
-
 static mm_status allocate_slots(struct search *search, struct mm_error *error)
 {
-    size_t count = search->slot_count;
+    size_t waiting = (size_t)(search->progress.chains_total - search->progress.chains_done);
+    size_t wanted =
+        search->options->slots > 0 ? search->options->slots : mm_solver_preferred_points(search->solver);
+    size_t count = wanted < waiting ? wanted : waiting;
     size_t variables = 2 * search->free_batches;
+    size_t all = 2 * search->config->batch_count;
+    search->slot_count = count;
     search->slots = calloc(count, sizeof *search->slots);
     search->points = calloc(count, sizeof *search->points);
     search->evaluations = calloc(count, sizeof *search->evaluations);
     search->channels = calloc(count, search->free_batches * sizeof *search->channels);
-    search->parameters = calloc(count, 2 * variables * sizeof *search->parameters);
+    search->parameters = calloc(count, (2 * variables + all) * sizeof *search->parameters);
     search->variables = calloc(3, variables * sizeof *search->variables);
+    search->kept = calloc(2, all * sizeof *search->kept);
     if (search->slots == NULL || search->points == NULL || search->evaluations == NULL ||
-        search->channels == NULL || search->parameters == NULL || search->variables == NULL)
+        search->channels == NULL || search->parameters == NULL || search->variables == NULL || search->kept == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu slots of %zu free batches", count,
                        search->free_batches);
     for (size_t i = 0; i < count; i++) {
-        search->slots[i].asked = search->parameters + 2 * i * variables;
+        search->slots[i].asked = search->parameters + i * (2 * variables + all);
         search->slots[i].best = search->slots[i].asked + variables;
+        search->slots[i].initial = search->slots[i].best + variables;
     }
     search->lower = search->variables + variables;
     search->upper = search->lower + variables;
@@ -254,23 +329,20 @@ static mm_status allocate_slots(struct search *search, struct mm_error *error)
     return MM_OK;
 }
 
-static mm_status count_finished(struct search *search, struct mm_error *error)
+/* Counts what is finished and finds the best loss of every lambda so far. */
+static mm_status begin_progress(struct search *search, struct mm_error *error)
 {
     const struct mm_config *config = search->config;
     search->best_loss = malloc(config->lambda_count * sizeof *search->best_loss);
     if (search->best_loss == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", config->lambda_count);
-    for (size_t i = 0; i < config->lambda_count; i++)
-        search->best_loss[i] = INFINITY;
     search->progress = (struct mm_progress){
-        .chains_total = search->results->chain_count,
         .lambda_count = config->lambda_count,
         .lambda = config->lambda,
         .best_loss = search->best_loss,
     };
-    for (int64_t i = 0; i < search->results->chain_count; i++)
-        if (search->results->chains[i].finished)
-            count_chain(search, &search->results->chains[i]);
+    mm_plan_best_losses(search->plan, search->best_loss);
+    mm_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
     return MM_OK;
 }
 
@@ -284,29 +356,31 @@ static void close_search(struct search *search)
     free(search->channels);
     free(search->parameters);
     free(search->variables);
+    free(search->kept);
     free(search->best_loss);
-    mm_solver_close(search->solver);
 }
 
-mm_status mm_search_run(const struct mm_config *config, const struct mm_search_options *options,
-                        struct mm_results *results, struct mm_error *error)
+mm_status mm_search_chains(const struct mm_config *config, const struct mm_search_options *options,
+                           struct mm_solver *solver, struct mm_plan *plan, const struct mm_chain_keeper *keeper,
+                           struct mm_error *error)
 {
+    struct mm_error local = {0}; /* a failure of the device is told again with its name */
     struct search search = {
         .config = config,
-        .results = results,
+        .options = options,
+        .keeper = keeper,
+        .plan = plan,
         .problem = mm_config_problem(config),
+        .solver = solver,
         .start_seconds = mm_monotonic_seconds(),
     };
     search.free_batches = mm_problem_free_batches(&search.problem);
-    mm_status status = count_finished(&search, error);
+    mm_status status = begin_progress(&search, &local);
     bool waiting = search.progress.chains_done < search.progress.chains_total;
     if (status == MM_OK && waiting)
-        status = open_solver(&search, options, error);
+        status = allocate_slots(&search, &local);
     if (status == MM_OK && waiting)
-        status = allocate_slots(&search, error);
-    if (status == MM_OK && waiting)
-        status = run_rounds(&search, options, error);
-    results->seconds += mm_monotonic_seconds() - search.start_seconds;
+        status = run_rounds(&search, &local);
     close_search(&search);
-    return status;
+    return status == MM_OK ? MM_OK : mm_fail(error, status, "%s", local.message);
 }

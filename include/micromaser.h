@@ -110,6 +110,7 @@ struct mm_evaluation {
     double band_error;            /* bound on the trace norm of everything dropped from the band and the top */
     double truncation_population; /* largest population that the top Fock level N-1 ever held */
     int levels;                   /* Fock levels N used; with MM_LEVELS_AUTO the highest live level + 1 */
+    int eigen_failures; /* 1: its eigenvalues failed on the device, and the cpu evaluated the point; else 0 */
 };
 
 /** Derivatives of the loss through the channel of one batch, Phi = (1-q) Phi_e + q Phi_g + x Phi_x with
@@ -166,6 +167,8 @@ struct mm_solver_options {
     const char *backend;      /* "auto", "cpu", "cuda" or "reference"; NULL means "auto" */
     int threads;              /* CPU threads, 0 means all that are available */
     const char *instructions; /* cpu backend: "avx512", "avx2" or "portable"; NULL means the widest there is */
+    int host_index;           /* this process among those of one run on this machine, from 0, .. */
+    int host_count;           /* .. which divide its processors and devices among them; 0 or 1: it has them alone */
 };
 
 /** Opens a backend for a problem. "auto" takes cuda if a device answers, else cpu.
@@ -238,6 +241,7 @@ struct mm_optimizer_options {
     int64_t evaluations;   /* most evaluations  [15000] */
     int corrections;       /* pairs (s, y) kept, 1 .. 100  [10] */
     int line_search_steps; /* most evaluations of one line search  [20] */
+    double trial_length;   /* longest first trial of a line search, in the variables' units; 0: no limit  [0] */
 };
 
 /** The defaults above. */
@@ -288,8 +292,11 @@ struct mm_config {
     size_t lambda_count;      /* [loss] lambda */
     double *lambda;           /* [lambda_count] */
     int64_t tail;             /* [loss] tail, or tail_fraction of all collisions, rounded to the nearest */
-    int64_t starts;           /* [search] starts: random starts of each grid point */
-    uint64_t seed;            /* [search] seed */
+    int64_t starts;           /* [search] starts of each grid point, random but for the last neighbour_starts */
+    int64_t
+        neighbour_starts; /* [search] starts from the optima of the grid points with the next lower lambda and g */
+    int64_t agree;        /* [search] starts that must find a grid point's best loss to end it; 0: all are run */
+    uint64_t seed;        /* [search] seed */
     struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
     double band_tolerance;                 /* [numerics] band_tolerance */
     char *text; /* canonical text of the whole configuration: reading it gives this configuration again */
@@ -330,6 +337,7 @@ struct mm_chain {
     double gradient_norm;            /* largest component of the projected gradient over (c, theta) */
     int64_t iterations;
     int64_t evaluations;
+    int64_t eigen_failures; /* evaluations that the cpu did because their eigenvalues failed on the device */
     enum mm_stop_reason status;
 };
 
@@ -347,9 +355,9 @@ struct mm_results {
 /** What a search has done so far. */
 struct mm_progress {
     int64_t chains_done;
-    int64_t chains_total;
-    int64_t evaluations; /* evaluations so far */
-    double seconds;      /* since the start */
+    int64_t chains_total; /* becomes smaller when grid points end with enough starts that agree */
+    int64_t evaluations;  /* evaluations so far */
+    double seconds;       /* since the start */
     size_t lambda_count;
     const double *lambda;    /* [lambda_count] */
     const double *best_loss; /* [lambda_count], over all g; INFINITY where no chain is done */
@@ -359,6 +367,7 @@ struct mm_search_options {
     struct mm_solver_options solver;
     size_t slots;             /* chains in flight, 0 means what the backend prefers */
     const volatile int *stop; /* set to non-zero (by a signal handler) to stop after the evaluation in flight */
+    double max_seconds;       /* stop by itself after 0.99 of this time, 0 means never */
     void (*progress)(void *context, const struct mm_progress *progress); /* called after each round; may be NULL */
     void *progress_context;
 };
@@ -367,7 +376,8 @@ struct mm_search_options {
 MM_API mm_status mm_results_create(struct mm_results *results, const struct mm_config *config,
                                    struct mm_error *error);
 
-/** Runs every chain of the configuration that is not finished in *results yet.
+/** Runs every chain of the configuration that is needed and not finished in *results yet; with config->agree, the
+ *  starts that are not needed stay unfinished.
  *  The end of a chain depends on the configuration, seed and backend only, bit for bit: not on threads, slots,
  *  or which chains ran beside it.
  *  Returns MM_OK, MM_STOPPED when options->stop was set (finished chains are in *results), or an error. */
@@ -457,9 +467,11 @@ MM_API mm_status mm_result_file_write(const char *path, const struct mm_config *
                                       bool replace, struct mm_error *error);
 
 /** Reads the finished chains of an earlier run of the same configuration into *results (made by
- *  mm_results_create). MM_ERROR_INPUT if the file is not ours or belongs to another configuration. */
+ *  mm_results_create). Rows of the file that are damaged leave their chains unfinished.
+ *  @param damaged  out: number of these rows; may be NULL
+ *  MM_ERROR_INPUT if the file is not ours, belongs to another configuration or is damaged as a whole. */
 MM_API mm_status mm_result_file_resume(const char *path, const struct mm_config *config, struct mm_results *results,
-                                       struct mm_error *error);
+                                       int64_t *damaged, struct mm_error *error);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,7 @@
     X(MM_ERROR_OUTPUT, 2, "the output cannot be written")                                                          \
     X(MM_ERROR_BACKEND, 2, "the backend is not available")                                                         \
     X(MM_ERROR_DEVICE, 75, "the device failed or ran out of memory")                                               \
+    X(MM_ERROR_STORAGE, 75, "the results could not be saved for too long; what was committed is safe")             \
     X(MM_ERROR_MEMORY, 1, "out of memory")                                                                         \
     X(MM_ERROR_LAPACK, 1, "a LAPACK routine failed")                                                               \
     X(MM_ERROR_HDF5, 1, "an HDF5 call failed")                                                                     \

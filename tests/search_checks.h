@@ -45,6 +45,7 @@ static inline void assert_same_evaluation(const struct mm_evaluation *a, const s
     assert_same_double(a->band_error, b->band_error);
     assert_same_double(a->truncation_population, b->truncation_population);
     assert_int_equal(a->levels, b->levels);
+    assert_int_equal(a->eigen_failures, b->eigen_failures);
 }
 
 static inline void assert_same_chain(const struct mm_chain *a, const struct mm_chain *b, size_t batch_count)
@@ -61,6 +62,7 @@ static inline void assert_same_chain(const struct mm_chain *a, const struct mm_c
     assert_same_double(a->gradient_norm, b->gradient_norm);
     assert_int_equal(a->iterations, b->iterations);
     assert_int_equal(a->evaluations, b->evaluations);
+    assert_int_equal(a->eigen_failures, b->eigen_failures);
     assert_int_equal(a->status, b->status);
 }
 

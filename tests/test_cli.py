@@ -75,7 +75,7 @@ SINGLE = ["--set", "coupling.g=0.8", "--set", "loss.lambda=10"]
 COLUMNS = {
     "g_index", "lambda_index", "start", "initial", "final", "loss", "ergotropy", "energy", "purity", "instability",
     "mean_c", "mean_q", "loss_by_mean_c", "loss_by_mean_q", "gradient_norm", "iterations", "evaluations", "status",
-    "band_error", "truncation_population", "levels",
+    "band_error", "truncation_population", "levels", "eigen_failures",
 }  # fmt: skip
 AXES = {"g", "lambda", "batch", "parameter", "chain"}
 
@@ -198,7 +198,7 @@ def test_result_file_schema():
         assert set(file) == {"grid", "protocol", "chains", "best"}
         assert set(file["grid"]) == {"g", "lambda", "batch", "parameter"}
         assert set(file["protocol"]) == {"qubits", "fixed", "batch"}
-        assert set(file["chains"]) == COLUMNS | {"chain", "batch", "parameter"}
+        assert set(file["chains"]) == COLUMNS | {"chain", "batch", "parameter", "crc32"}
         assert set(file["best"]) == COLUMNS - {"g_index", "lambda_index"} | AXES | {"agree", "finished"}
         assert list(file["grid/parameter"].asstr()) == ["c", "q"]
         assert list(file["grid/batch"]) == [1, 2, 3]
@@ -245,7 +245,7 @@ def test_h5dump_reads_it():
 def test_existing_output_is_kept():
     write("small.ini", SMALL)
     write("out.h5", "precious")
-    refuse(["search", "small.ini", "-o", "out.h5"], "out.h5", "exists", "--force", "--resume")
+    refuse(["search", "small.ini", "-o", "out.h5"], "out.h5", "--force replaces it")
     with open("out.h5") as file:
         assert file.read() == "precious"
     succeed("search", "small.ini", "-o", "out.h5", "--force")
@@ -286,15 +286,16 @@ def test_truncation_is_warned_of():
 def test_interrupted_search_goes_on():
     write("longer.ini", LONGER)
     succeed("search", "longer.ini", "-o", "whole.h5")
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         code, told = interrupt(number, "search", "longer.ini", "-o", "part.h5", "--slots", "2")
         assert code == 75, (code, told)
-        assert "part.h5" in told and "--resume" in told
+        assert "part.h5" in told and "run the same command again" in told
+        assert os.listdir(".").count("part.h5") == 1 and not [n for n in os.listdir(".") if "journal" in n]
         with h5py.File("part.h5", "r") as file:
             done = file["chains/loss"].shape[0]
             assert file.attrs["complete"] == 0 and done < 200
-        refuse(["search", "longer.ini", "-o", "part.h5"], "exists")
-        code, told = interrupt(number, "search", "longer.ini", "-o", "part.h5", "--resume", "--slots", "2")
+        code, told = interrupt(number, "search", "longer.ini", "-o", "part.h5", "--slots", "2")
+        assert "resuming" in told
         assert code == 75, (code, told)
         with h5py.File("part.h5", "r") as file:
             assert file["chains/loss"].shape[0] >= done
@@ -323,7 +324,7 @@ def test_resume_refuses_other_files():
     with h5py.File("foreign.h5", "w") as file:
         file.attrs["program"] = "another"
         file.attrs["configuration"] = "text"
-    refuse(["search", "small.ini", "--resume", "-o", "foreign.h5"], "foreign.h5", "not a result file")
+    refuse(["search", "small.ini", "--resume", "-o", "foreign.h5"], "foreign.h5", "not a file of micromaser")
     write("garbage.h5", os.urandom(5000))
     refuse(["search", "small.ini", "--resume", "-o", "garbage.h5"], "garbage.h5")
 
@@ -332,7 +333,7 @@ def test_one_file_one_backend():
     write("small.ini", SMALL)
     succeed("search", "small.ini", "--backend", "cpu")
     with h5py.File("small.h5", "r+") as file:  # as if the last chain were missing
-        for name in COLUMNS | {"chain"}:
+        for name in COLUMNS | {"chain", "crc32"}:
             values, kind = file["chains"][name][:-1], file["chains"][name].dtype
             del file["chains"][name]
             file["chains"].create_dataset(name, data=values, dtype=kind)
@@ -345,14 +346,18 @@ def test_one_file_one_backend():
 def test_second_interrupt_quits_at_once():
     write("endless.ini", ENDLESS)
     process = start("search", "endless.ini", "--backend", "reference", "--threads", "1")
-    wait_for(lambda: catches(process, signal.SIGINT), "the signal handler")
+    wait_for(lambda: [name for name in os.listdir(".") if ".journal." in name], "the journal")
+    time.sleep(0.5)  # and for the evaluation to begin
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None, "the first Ctrl-C must wait for the evaluation in flight"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGINT
-    assert os.listdir(".") == ["endless.ini"]
+    left = {name for name in os.listdir(".") if ".journal." not in name}
+    assert left == {"endless.h5", "endless.ini"}, left
+    with h5py.File("endless.h5", "r") as file:
+        assert file.attrs["complete"] == 0 and file["chains/loss"].shape == (0,)
 
 
 def on_terminal(columns, *arguments):

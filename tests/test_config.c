@@ -91,6 +91,8 @@ static void defaults(void **state)
     assert_true(config.lambda[0] == 10);
     assert_int_equal(config.tail, 200);
     assert_int_equal(config.starts, 64);
+    assert_int_equal(config.neighbour_starts, 0);
+    assert_int_equal(config.agree, 0);
     assert_int_equal(config.seed, 1);
     assert_true(config.optimizer.ftol == usual.ftol && config.optimizer.gtol == usual.gtol);
     assert_int_equal(config.optimizer.iterations, usual.iterations);
@@ -109,7 +111,8 @@ static void defaults(void **state)
     "[batch.2]\nqubits = 7\nc = 0.125\nq = 1\n"                                                                    \
     "[batch.1]\nqubits = 5\n"                                                                                      \
     "[loss]\nlambda = log:1:1000:4\ntail = 12\n"                                                                   \
-    "[search]\nstarts = 1000\nseed = 18446744073709551615\niterations = 3\nevaluations = 1000000000\n"             \
+    "[search]\nstarts = 1000\nneighbour_starts = 7\nagree = 1000\nseed = 18446744073709551615\niterations = "      \
+    "3\nevaluations = 1000000000\n"                                                                                \
     "ftol = 2.2204460492503131e-09\ngtol = 0\ncorrections = 100\n"                                                 \
     "[numerics]\nband_tolerance = 1e-3\n"
 
@@ -132,6 +135,8 @@ static void every_key(void **state)
     assert_false(config.batches[0].fixed);
     assert_int_equal(config.tail, 12);
     assert_int_equal(config.starts, 1000);
+    assert_int_equal(config.neighbour_starts, 7);
+    assert_int_equal(config.agree, 1000);
     assert_true(config.seed == UINT64_MAX);
     assert_int_equal(config.optimizer.iterations, 3);
     assert_int_equal(config.optimizer.evaluations, 1000000000);
@@ -317,6 +322,8 @@ static void assert_same(const struct mm_config *a, const struct mm_config *b)
     }
     assert_int_equal(a->tail, b->tail);
     assert_int_equal(a->starts, b->starts);
+    assert_int_equal(a->neighbour_starts, b->neighbour_starts);
+    assert_int_equal(a->agree, b->agree);
     assert_true(a->seed == b->seed);
     assert_true(a->optimizer.ftol == b->optimizer.ftol && a->optimizer.gtol == b->optimizer.gtol);
     assert_int_equal(a->optimizer.iterations, b->optimizer.iterations);
@@ -368,7 +375,8 @@ static void canonical_text_is_complete(void **state)
                                      "\n[coupling]\ng = 0.8\n"
                                      "\n[batch.1]\nqubits = 1000\n"
                                      "\n[loss]\nlambda = 10\ntail = 200\n"
-                                     "\n[search]\nstarts = 64\nseed = 1\niterations = 15000\nevaluations = 15000\n"
+                                     "\n[search]\nstarts = 64\nneighbour_starts = 0\nagree = 0\nseed = 1\n"
+                                     "iterations = 15000\nevaluations = 15000\n"
                                      "ftol = 2.2e-09\ngtol = 1e-05\ncorrections = 10\n"
                                      "\n[numerics]\nband_tolerance = 1e-16\n");
     mm_config_free(&config);
@@ -512,6 +520,14 @@ static const struct bad_case bad_values[] = {
     {SHORTEST, {"loss.tail=5", "loss.tail_fraction=1"}, "--set loss.tail_fraction=1: loss.tail is given as well"},
     {SHORTEST, {"search.starts=0"}, "--set search.starts=0: expected an integer 1 .. 10000000"},
     {SHORTEST, {"search.starts=10000001"}, "expected an integer 1 .. 10000000"},
+    {SHORTEST,
+     {"search.neighbour_starts=64"},
+     "--set search.neighbour_starts=64: each grid point has 64 starts (search.starts); expected an integer 0 .. "
+     "starts"},
+    {SHORTEST, {"search.neighbour_starts=-1"}, "expected an integer 0 .. starts - 1"},
+    {SHORTEST,
+     {"search.agree=65"},
+     "--set search.agree=65: each grid point has 64 starts (search.starts); expected"},
     {SHORTEST, {"search.seed=18446744073709551616"}, "expected an integer 0 .. 18446744073709551615"},
     {SHORTEST, {"search.seed=-1"}, "expected an integer 0 .. 18446744073709551615"},
     {SHORTEST, {"search.ftol=-1e-9"}, "expected a finite number >= 0"},
@@ -854,11 +870,13 @@ static void describes_its_keys(void **state)
     (void)state;
     char list[2000] = "";
     mm_config_describe_keys(collect_key, list);
-    assert_string_equal(list, "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
-                              "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
-                              "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.seed=1\nsearch.iterations=15000\n"
-                              "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
-                              "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
+    assert_string_equal(list,
+                        "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
+                        "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
+                        "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\nsearch.agree=0\n"
+                        "search.seed=1\nsearch.iterations=15000\n"
+                        "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
+                        "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
 }
 
 int main(void)

@@ -1,0 +1,23 @@
+/* result_table.h - the tables of a result file, written block by block. */
+#ifndef MM_RESULT_TABLE_H
+#define MM_RESULT_TABLE_H
+
+#include "chain_source.h"
+#include "hdf5_driver.h"
+
+/** A result file that is being written. */
+struct mm_result_writer {
+    struct mm_hdf5 hdf5;
+    struct mm_hdf5_disk disk;
+    struct mm_chain_source *source;
+    hid_t file;
+    hid_t g, lambda, batch, parameter; /* the datasets of the axes */
+};
+
+/** Writes /chains: one row a chain of the source. */
+void mm_write_chains(struct mm_result_writer *writer);
+
+/** Writes /best: the best chain of each grid point. */
+void mm_write_best(struct mm_result_writer *writer);
+
+#endif
