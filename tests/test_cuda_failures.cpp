@@ -47,6 +47,10 @@ void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
                                               found.evaluations.data(), found.gradients.data(), nullptr),
                      MM_OK);
     assert_int_equal(mm_cuda_eigen_failures(state), 1);
+    int told = 0; /* in the results, of the chain that came first to the solver */
+    for (const mm_evaluation &evaluation : found.evaluations)
+        told += evaluation.eigen_failures;
+    assert_int_equal(told, 1);
     assert_close(found, expected, true);
     mm_backend_cuda.close(state);
 }
@@ -98,7 +102,7 @@ void test_every_failing_call_is_reported(void **)
     task given;
     set_problem(&given, 6, {3}, 2);
     add_point(&given, 0.9, 1.0, {0.5, 0.2});
-    const mm_solver_options options = {"cuda", 1, nullptr};
+    const mm_solver_options options = options_of("cuda");
     bool failed = true;
     for (long call = 1; failed; call++) {
         mm_error error = {};
@@ -138,6 +142,36 @@ void test_a_lost_device_is_a_device_error(void **)
     mm_solver_close(solver);
 }
 
+/** The same for collisions given one by one, with a coupling that varies. */
+void test_every_failing_call_of_drawn_collisions_is_reported(void **)
+{
+    task given;
+    set_problem(&given, 6, {3}, 2);
+    const mm_solver_options options = options_of("cuda");
+    const mm_drawn_collision drawn[] = {{0.5, 0.2, 0.9}, {0.4, 0.3, 1.0}, {0.3, 0.1, 0.8}, {0.2, 0.6, 0.7}};
+    bool failed = true;
+    for (long call = 1; failed; call++) {
+        mm_error error = {};
+        mm_solver *solver = nullptr;
+        mm_state states[2] = {};
+        emulation_reset();
+        emulation_fail_after(call, cudaErrorMemoryAllocation);
+        mm_status status = mm_solver_open(&solver, &given.problem, &options, &error);
+        if (status == MM_OK)
+            status = mm_solver_evolve_drawn(solver, 2, 2, drawn, states, &error);
+        failed = status != MM_OK;
+        if (failed && status != MM_ERROR_DEVICE && status != MM_ERROR_BACKEND)
+            fail_msg("call %ld: status %d, %s", call, static_cast<int>(status), error.message);
+        assert_int_equal(error.status, status);
+        mm_solver_close(failed && solver == nullptr ? nullptr : solver);
+        for (mm_state &state : states)
+            mm_state_free(&state);
+        assert_int_equal(emulation_live_allocations(), 0);
+        assert_int_equal(emulation_live_handles(), 0);
+        assert_true(call < 1000);
+    }
+}
+
 struct description {
     bool seen;
     bool available;
@@ -158,7 +192,7 @@ void test_without_a_device_auto_takes_the_cpu(void **)
     description cuda = {};
     set_problem(&given, 6, {3}, 2);
     emulation_set_device_count(0);
-    mm_solver_options options = {"cuda", 1, nullptr};
+    mm_solver_options options = options_of("cuda");
     assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_ERROR_BACKEND);
     assert_non_null(strstr(error.message, "CUDA built in, no device"));
     options.backend = "auto";
@@ -204,6 +238,7 @@ int main()
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
         DEVICE_TEST(test_every_failing_call_is_reported),
         DEVICE_TEST(test_a_lost_device_is_a_device_error),
+        DEVICE_TEST(test_every_failing_call_of_drawn_collisions_is_reported),
         DEVICE_TEST(test_without_a_device_auto_takes_the_cpu),
     };
     return cmocka_run_group_tests_name("cuda failures", tests, nullptr, nullptr);

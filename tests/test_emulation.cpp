@@ -577,6 +577,39 @@ void test_a_missing_barrier_shows(void **)
     assert_int_equal(schedules_with_the_right_answer<false>(), 0);
 }
 
+/* Two warps that exchange a number. Between writing and reading stands a shuffle, which holds the lanes of a warp
+ * together and nothing else: right only by luck if no barrier follows. */
+template <bool WITH_BARRIER> __global__ void exchange_between_warps(double *found)
+{
+    __shared__ double handed[2];
+    const unsigned int warp = threadIdx.x / 32;
+    if (threadIdx.x % 32 == 0)
+        handed[warp] = 1.0 + warp;
+    (void)__shfl_xor_sync(0xffffffffu, found[threadIdx.x], 1);
+    if (WITH_BARRIER)
+        __syncthreads();
+    found[threadIdx.x] = handed[1 - warp];
+}
+
+template <bool WITH_BARRIER> bool exchanges_right(std::uint64_t seed)
+{
+    device_array<double> found(std::vector<double>(64, 0.0));
+    std::vector<double> expected(64, 1.0);
+    std::fill(expected.begin(), expected.begin() + 32, 2.0);
+    emulation_set_schedule(seed);
+    assert_int_equal(MM_LAUNCH((exchange_between_warps<WITH_BARRIER>), 1, 64, 0, nullptr, found.get()),
+                     cudaSuccess);
+    return found.download() == expected;
+}
+
+void test_a_missing_barrier_between_shuffling_warps_shows(void **)
+{
+    for (std::uint64_t seed = 0; seed < schedules; seed++)
+        assert_true(exchanges_right<true>(seed));
+    assert_false(exchanges_right<false>(0));
+    assert_false(exchanges_right<false>(1));
+}
+
 /* Neighbours within a warp: right only if the lanes run in step, which CUDA does not promise. */
 template <bool WITH_BARRIER> __global__ void shift_in_place(double *values)
 {
@@ -1287,6 +1320,8 @@ int main()
         cmocka_unit_test_setup_teardown(test_constant_memory, start_fresh, nothing_left),
         cmocka_unit_test_setup_teardown(test_unwritten_memory_is_no_number, start_fresh, nothing_left),
         cmocka_unit_test_setup_teardown(test_a_missing_barrier_shows, start_fresh, nothing_left),
+        cmocka_unit_test_setup_teardown(test_a_missing_barrier_between_shuffling_warps_shows, start_fresh,
+                                        nothing_left),
         cmocka_unit_test_setup_teardown(test_a_missing_warp_barrier_shows_in_one_of_two_orders, start_fresh,
                                         nothing_left),
         cmocka_unit_test_setup_teardown(test_reading_beyond_device_memory_is_caught, start_fresh, nothing_left),

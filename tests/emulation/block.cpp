@@ -328,13 +328,13 @@ void end_thread(device_thread &thread)
     }
 }
 
-/* Lets every thread that can run do so once; false if there was none. */
-bool run_a_round()
+/* Lets every thread of a warp that can run do so once, or of all warps; false if there was none. */
+bool run_threads(unsigned int warp, bool all_warps)
 {
     bool ran = false;
     for (unsigned int number : block_state.order) {
         device_thread &thread = *block_state.threads[number];
-        if (thread.state != ready)
+        if (thread.state != ready || (!all_warps && number / lanes_per_warp != warp))
             continue;
         ran = true;
         block_state.current = &thread;
@@ -345,6 +345,20 @@ bool run_a_round()
         if (thread.fiber.finished())
             end_thread(thread);
     }
+    return ran;
+}
+
+/* One round of all threads, or of one warp after the other, each as far as it can get: what warps leave one another
+ * without a barrier shows although shuffles hold the lanes of a warp together. */
+bool run_a_round()
+{
+    bool ran = false;
+    if (launch_schedule.kind == schedule::random && launch_schedule.engine() % 2 == 0)
+        return run_threads(0, true);
+    std::vector<unsigned int> order = block_state.order;
+    for (unsigned int number : order)
+        while (block_state.failure.empty() && run_threads(number / lanes_per_warp, false))
+            ran = true;
     return ran;
 }
 
