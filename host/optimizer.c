@@ -9,6 +9,10 @@
  *   Morales and Nocedal, ACM Trans. Math. Softw. 38, 7 (2011)
  *   More and Thuente, ACM Trans. Math. Softw. 20, 286 (1994)
  *
+ * The first trial of a line search is the minimum of the model. A model that knows little of the function may put
+ * it at the far end of the bounds, from where the search goes on in another valley: trial_length keeps first trials
+ * short. The line search may still lengthen its step; steps of the model that are shorter are not touched.
+ *
  * After each iteration, in this order (that of SciPy): the number of iterations, the projected gradient, the
  * relative reduction of the value. The number of evaluations is checked whenever one more is wanted, so it is never
  * exceeded.
@@ -122,6 +126,8 @@ static mm_status check_options(const struct mm_optimizer_options *options, struc
         status = check_count("corrections", options->corrections, CORRECTIONS_MAX, error);
     if (status == MM_OK)
         status = check_count("line_search_steps", options->line_search_steps, INT_MAX, error);
+    if (status == MM_OK)
+        status = check_tolerance("trial_length", options->trial_length, error);
     return status;
 }
 
@@ -266,6 +272,19 @@ static double longest_step(const struct mm_optimizer *optimizer)
     return longest;
 }
 
+/* First trial of a line search, in units of the model's step: the model's minimum, but not too far where its scale
+ * is not known yet, or farther than the options allow. */
+static double first_trial(const struct mm_optimizer *optimizer, double longest)
+{
+    double length = sqrt(mm_dot(optimizer->n, optimizer->direction, optimizer->direction));
+    double first = 1.0;
+    if (optimizer->iterations == 0 && !optimizer->boxed)
+        first = fmin(1.0 / length, longest);
+    if (optimizer->options.trial_length > 0.0)
+        first = fmin(first, optimizer->options.trial_length / length);
+    return first;
+}
+
 /* Sets direction and line search of a new iteration; false if the line is no descent. */
 static bool aim(struct mm_optimizer *optimizer)
 {
@@ -278,10 +297,7 @@ static bool aim(struct mm_optimizer *optimizer)
         optimizer->direction[i] = optimizer->step.target[i] - current->x[i];
     double slope = mm_dot(optimizer->n, current->gradient, optimizer->direction);
     double longest = longest_step(optimizer);
-    double first = 1.0;
-    if (optimizer->iterations == 0 && !optimizer->boxed)
-        first = fmin(1.0 / sqrt(mm_dot(optimizer->n, optimizer->direction, optimizer->direction)), longest);
-    return mm_line_search_start(&optimizer->search, current->value, slope, first, longest,
+    return mm_line_search_start(&optimizer->search, current->value, slope, first_trial(optimizer, longest), longest,
                                 optimizer->options.line_search_steps) == MM_LINE_SEARCH_TRIAL;
 }
 

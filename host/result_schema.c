@@ -27,7 +27,7 @@ const struct mm_column mm_columns[] = {
     {"loss_by_mean_c", MM_COLUMN_DOUBLE, true, VALUE(loss_by_mean_c), "1", "partial derivative of loss by mean_c"},
     {"loss_by_mean_q", MM_COLUMN_DOUBLE, true, VALUE(loss_by_mean_q), "1", "partial derivative of loss by mean_q"},
     {"gradient_norm", MM_COLUMN_DOUBLE, true, AT(gradient_norm), "1",
-     "largest component of the projected gradient over c and theta, q = sin^2(theta/2)"},
+     "largest component of the projected gradient over c and theta/2, q = sin^2(theta/2)"},
     {"iterations", MM_COLUMN_INT64, true, AT(iterations), "1", "iterations of the optimiser"},
     {"evaluations", MM_COLUMN_INT64, true, AT(evaluations), "1", "evaluations of loss and gradient"},
     {"eigen_failures", MM_COLUMN_INT64, true, AT(eigen_failures), "1",

@@ -334,7 +334,7 @@ struct mm_chain {
     const double *initial;           /* [batch_count][2]: c, q of every batch at the start, fixed ones included */
     const double *final;             /* [batch_count][2]: the same at the best point */
     struct mm_evaluation evaluation; /* at the best point */
-    double gradient_norm;            /* largest component of the projected gradient over (c, theta) */
+    double gradient_norm;            /* largest component of the projected gradient over (c, theta/2) */
     int64_t iterations;
     int64_t evaluations;
     int64_t eigen_failures; /* evaluations that the cpu did because their eigenvalues failed on the device */

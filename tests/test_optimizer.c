@@ -658,6 +658,56 @@ static void test_ripple(void **state)
     mm_optimizer_free(exact);
 }
 
+/* --------------------------------------------------------------------------------- length of first trials */
+
+/* Valleys at 1/3 and 1, steep between them. */
+static double waves(size_t n, const double *x, double *gradient)
+{
+    double value = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        value += 10.0 * cos(3.0 * M_PI * x[i]);
+        gradient[i] = -30.0 * M_PI * sin(3.0 * M_PI * x[i]);
+    }
+    return value;
+}
+
+/* From beside a valley the model's first step goes to the far bound; a short first trial stays in the valley. */
+static void test_trial_length(void **state)
+{
+    (void)state;
+    struct mm_optimizer_options options = mm_optimizer_default_options();
+    struct problem problem = {"waves", waves, 2, {0.3, 0.3}, {0, 0}, {1, 1}, -1, 0};
+    struct mm_optimizer *optimizer = run(&problem, &options);
+    assert_true(fabs(mm_optimizer_ask(optimizer)[0] - 1.0) < 1e-6);
+    mm_optimizer_free(optimizer);
+
+    options.trial_length = 0.05;
+    optimizer = create(&problem, &options);
+    double value;
+    assert_int_equal(advance(optimizer, &problem, &value), MM_RUNNING);
+    const double *x = mm_optimizer_ask(optimizer);
+    assert_true(fabs(hypot(x[0] - 0.3, x[1] - 0.3) - 0.05) < 1e-15);
+    mm_optimizer_free(optimizer);
+    optimizer = run(&problem, &options);
+    assert_true(fabs(mm_optimizer_ask(optimizer)[0] - 1.0 / 3.0) < 1e-6);
+    mm_optimizer_free(optimizer);
+}
+
+/* Short first trials find the same minimum: line searches lengthen them, and the model's own steps become short. */
+static void test_trial_length_convex(void **state)
+{
+    (void)state;
+    struct mm_optimizer_options options = mm_optimizer_default_options();
+    struct problem problem = {"quadratic", quadratic, 20, {0, 0}, {-5, -5}, {5, 5}, -1, 0};
+    struct mm_optimizer *unlimited = run(&problem, &options);
+    options.trial_length = 0.01;
+    struct mm_optimizer *limited = run(&problem, &options);
+    assert_true(mm_optimizer_evaluations(limited) > mm_optimizer_evaluations(unlimited));
+    assert_true(fabs(mm_optimizer_value(limited) - mm_optimizer_value(unlimited)) < 1e-6);
+    mm_optimizer_free(unlimited);
+    mm_optimizer_free(limited);
+}
+
 /* ---------------------------------------------------------------------------------- limits and the rest */
 
 static void test_limits(void **state)
@@ -809,6 +859,11 @@ static void test_bad_options(void **state)
     options = good;
     options.line_search_steps = 0;
     expect_refusal(2, 0, 1, 0, &options, "line_search_steps = 0");
+    options = good;
+    options.trial_length = -1.0;
+    expect_refusal(2, 0, 1, 0, &options, "trial_length = -1");
+    options.trial_length = NAN;
+    expect_refusal(2, 0, 1, 0, &options, "trial_length = nan");
 }
 
 static void test_defaults_and_texts(void **state)
@@ -820,6 +875,7 @@ static void test_defaults_and_texts(void **state)
     assert_int_equal(options.evaluations, 15000);
     assert_int_equal(options.corrections, 10);
     assert_int_equal(options.line_search_steps, 20);
+    assert_true(options.trial_length == 0.0);
     assert_string_equal(mm_stop_reason_text(MM_CONVERGED_GTOL), "CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL");
     assert_string_equal(mm_stop_reason_text(MM_STOPPED_LINE_SEARCH), "ABNORMAL_TERMINATION_IN_LNSRCH");
     assert_non_null(mm_stop_reason_text((enum mm_stop_reason)99));
@@ -841,6 +897,8 @@ int main(void)
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_ripple),
+        cmocka_unit_test(test_trial_length),
+        cmocka_unit_test(test_trial_length_convex),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_start_at_minimum),
         cmocka_unit_test(test_determinism),
