@@ -1,16 +1,16 @@
-#!/usr/bin/env python3
-"""literal_numpy.py - one charging run in the literal dense complex form, as the paper's authors would write it.
+"""literal_numpy.py - the literal dense complex form in NumPy, as one writes it from the paper.
 
-Every line is an equation: the qubit (Eq. 2), the unitary (Eq. 4), the joint state (Eq. 5), the collision (Eq. 6),
-the ergotropy (Eq. 10) and the loss (Eq. 11), for a stream of identical qubits. Prints one JSON object: loss,
-ergotropy, energy, seconds (the whole run) and seconds_per_collision (the loop of collisions alone).
+Every line is an equation: the qubit (Eq. 2), the unitary (Eq. 4), the joint state (Eq. 5), the collision (Eq. 6).
+Gradients are numerical differences.
 """
-import argparse
-import json
-import time
-
 import numpy as np
+from problem import differences, ergotropy, loss
 from scipy.linalg import expm
+
+NAME = "NumPy, literal"
+GRADIENT = "differences"
+VARIABLES = "population"
+SEARCH = "processes"
 
 
 def qubit_state(c, q):
@@ -33,54 +33,32 @@ def collision(battery, qubit, U):
     return np.trace(joint.reshape(levels, 2, levels, 2), axis1=1, axis2=3)
 
 
-def ergotropy(battery, H):
-    """Eq. 10."""
-    r = np.linalg.eigvalsh(battery)[::-1]
-    return np.trace(H @ battery).real - np.sum(r * np.diag(H))
+class Peer:
+    def __init__(self, problem, threads):
+        self.problem = problem
+        self.unitaries = {}
 
+    def unitary(self, g):
+        if g not in self.unitaries:
+            self.unitaries[g] = unitary(self.problem.levels, g)
+        return self.unitaries[g]
 
-def loss(W, c, q, energies, tail, lam):
-    """Eq. 11."""
-    charge = -W * (1 - c) * (1 - q) / (W + (1 - c) + (1 - q))
-    return charge + lam * np.sum(np.abs(np.diff(energies[-tail - 1:])))
+    def charge(self, g, protocol):
+        """The battery after a protocol, and its energy before and after every collision."""
+        U, H = self.unitary(g), np.arange(self.problem.levels)
+        battery = np.zeros((self.problem.levels, self.problem.levels), dtype=complex)
+        battery[0, 0] = 1
+        energies = [0.0]
+        for qubits, c, q in protocol:
+            qubit = qubit_state(c, q)
+            for _ in range(qubits):
+                battery = collision(battery, qubit, U)
+                energies.append(battery.diagonal().real @ H)
+        return battery, np.array(energies)
 
+    def loss(self, g, lam, parameters):
+        battery, energies = self.charge(g, self.problem.protocol(parameters))
+        return loss(self.problem, ergotropy(battery), energies, lam, parameters)
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--levels", type=int, default=120)
-    parser.add_argument("--collisions", type=int, default=1000)
-    parser.add_argument("--g", type=float, default=np.pi / np.sqrt(15.6))
-    parser.add_argument("--c", type=float, default=0.31)
-    parser.add_argument("--q", type=float, default=0.145)
-    parser.add_argument("--lambda", type=float, default=1.0, dest="lam")
-    parser.add_argument("--tail", type=int, default=200)
-    arguments = parser.parse_args()
-
-    start = time.perf_counter()
-    H = np.diag(np.arange(arguments.levels))
-    U = unitary(arguments.levels, arguments.g)
-    qubit = qubit_state(arguments.c, arguments.q)
-    battery = np.zeros((arguments.levels, arguments.levels), dtype=complex)
-    battery[0, 0] = 1
-
-    loop_start = time.perf_counter()
-    energies = [0.0]
-    for _ in range(arguments.collisions):
-        battery = collision(battery, qubit, U)
-        energies.append(np.trace(H @ battery).real)
-    loop_end = time.perf_counter()
-
-    W = ergotropy(battery, H)
-    L = loss(W, arguments.c, arguments.q, energies, arguments.tail, arguments.lam)
-    end = time.perf_counter()
-    print(json.dumps({
-        "loss": L,
-        "ergotropy": W,
-        "energy": energies[-1],
-        "seconds": end - start,
-        "seconds_per_collision": (loop_end - loop_start) / arguments.collisions,
-    }))
-
-
-if __name__ == "__main__":
-    main()
+    def gradient(self, g, lam, parameters):
+        return differences(lambda x: self.loss(g, lam, x), parameters)
