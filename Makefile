@@ -208,7 +208,7 @@ TEST_SOURCES    := $(sort $(wildcard tests/test_*.c))
 TEST_SCRIPTS    := $(sort $(wildcard tests/test_*.py tests/test_*.sh))
 FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz_*.c))
 SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh bench/*.sh))
-FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] tests/*.cpp tests/emulation/*.cpp \
+FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] tests/faults/*.c tests/*.cpp tests/emulation/*.cpp \
                                      tests/emulation/*.h bench/*.[ch] bench/*.cu cuda/*.cu cuda/*.cuh))
 
 # Loops that need an instruction set are compiled for it and chosen at run time; there are none off x86-64.
@@ -401,7 +401,7 @@ $(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_L
 
 # ------------------------------------------------------------------------------------------- testing, measuring
 
-.PHONY: check check-c check-gpu check-long check-sanitize check-threads fuzz run-fuzz demo bench bench-gpu \
+.PHONY: check check-c check-gpu check-long check-sanitize check-slurm check-threads fuzz run-fuzz demo bench bench-gpu \
         bench-store bench-deps figures
 check: $(PROGRAM) $(TEST_PROGRAMS) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
 	@$(if $(EMULATED_TESTS),:,echo 'Left out: the tests of the CUDA backend. They need g++ and the headers of CUDA.')
@@ -433,6 +433,10 @@ LONG_SCRIPTS := $(sort $(wildcard tests/long/*.py))
 check-long: check ## every fault that results must survive: hours of a cluster in some minutes
 	@tests/run_tests.sh $(BUILD)/check-long '$(PYTHON_TEST)' $(PROGRAM) $(LONG_SCRIPTS)
 	@tests/faults_table.sh $(BUILD)/check-long/*.log
+
+STORM_FAULTS := 20
+check-slurm: $(PROGRAM) ## a shorter storm on a real Slurm
+	@$(PYTHON_TEST) tests/long/slurm.py $(PROGRAM) $(STORM_FAULTS)
 
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz: ## fuzz the configuration parser for FUZZ_SECONDS (clang)

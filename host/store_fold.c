@@ -80,13 +80,31 @@ static bool is_behind(const struct mm_store *store, bool the_dead_only)
     return false;
 }
 
+/* Command line of the run that others fold for: that in its result file, else in one of its journals; NULL if the
+ * run is this process's own. */
+static const char *command_of_others(const struct mm_store *store)
+{
+    const struct mm_store_part *result = mm_store_result_part(store, store->path);
+    if (store->journal != NULL)
+        return NULL;
+    if (result != NULL)
+        return mm_result_reader_description(result->reader)->command_line;
+    for (size_t i = 0; i < store->other_journals; i++)
+        if (mm_store_is_of_this_run(store, &store->journals[i]))
+            return store->journals[i].header.command_line;
+    return NULL;
+}
+
 static mm_status write_file(struct mm_store *store, bool replace, struct mm_error *error)
 {
     char end_time[sizeof "-9223372036854775808-12-31T23:59:59Z"];
     struct mm_run_info info = *store->options.info;
     struct mm_chain_source source = mm_store_source(store);
+    const char *command_line = command_of_others(store);
     struct tm calendar;
     time_t now = time(NULL);
+    if (command_line != NULL)
+        info.command_line = command_line;
     if (info.end_time == NULL && gmtime_r(&now, &calendar) != NULL &&
         strftime(end_time, sizeof end_time, "%FT%TZ", &calendar) > 0)
         info.end_time = end_time;

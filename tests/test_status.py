@@ -95,7 +95,7 @@ def test_killed_and_its_command():
     os.mkdir("it's here")
     os.mkdir("bin")
     os.symlink(PROGRAM, "bin/micromaser")
-    write("it's here/small grid.ini", SMALL.replace("starts = 6", "starts = 400"))
+    write("it's here/small grid.ini", SMALL.replace("starts = 6", "starts = 1500"))
     home = os.getcwd()
     os.chdir("it's here")
     process = start("search", "small grid.ini", "-o", "my result.h5", "--task", "1/3", "--threads", "1")
@@ -208,6 +208,7 @@ def test_merge_folds_journals():
     told = succeed("merge", "long.h5").stdout
     assert told.startswith(f"wrote long.h5: {before} chains; "), told
     assert beside("long.h5") == [] and finished("long.h5") == before
+    assert "micromaser search " in json.loads(run("status", "long.h5", "--json").stdout)["command"]
     assert len(json.loads(succeed("show", "long.h5", "chains", "--json").stdout)["rows"]) == before
 
 

@@ -1,7 +1,7 @@
 """slurm.py - a storm on a real Slurm: array and srun jobs, both data/slurm's own, lose processes, are cancelled,
 requeued, warned, stopped and continued at random, and are submitted again until their grids are complete.
 
-usage: slurm.py PROGRAM
+usage: slurm.py PROGRAM [FAULTS]
 Without Slurm it says so and passes.
 """
 import os
@@ -17,7 +17,7 @@ from program import PROGRAM, run_tests, succeed, write
 from result_checks import beside, committed, compare, print_row, status
 from slurm_cluster import Cluster, lacks
 
-FAULTS = 72  # of the storm
+FAULTS = int(sys.argv[2]) if len(sys.argv) > 2 else 72  # of the storm
 SEED = 20240607
 LONGEST = 900  # seconds until a storm must be over
 KINDS = {"array": ["--array=0-2"], "srun": ["--ntasks=2"]}
