@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "micromaser.h"
+#include "utc_time.h"
 
 /** Every command. X(name, what it does); each is cli_<name> in cli_<name>.c. */
 #define CLI_COMMAND_LIST(X)                                                                                        \
@@ -61,11 +62,6 @@ void cli_catch_interrupts(void);
 /** Not zero once the program was asked to stop. */
 const volatile int *cli_stop_requested(void);
 
-enum { CLI_TIME_SIZE = 32 };
-
-/** Now, in UTC, as ISO 8601. */
-void cli_format_time(char text[CLI_TIME_SIZE]);
-
 /** The command line as one that a shell would take; NULL if there is no memory. Call it before argp reorders the
  *  arguments. */
 char *cli_join_arguments(int argc, char **argv);
@@ -76,8 +72,8 @@ char *cli_resuming_command(const char *command_line, const char *folder);
 
 /** What a file tells about the run that wrote it. */
 struct cli_description {
-    char start_time[CLI_TIME_SIZE];
-    char end_time[CLI_TIME_SIZE];
+    char start_time[MM_UTC_SIZE];
+    char end_time[MM_UTC_SIZE];
     char host[HOST_NAME_MAX + 1];
     const char *command_line; /* borrowed */
 };

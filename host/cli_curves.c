@@ -7,6 +7,7 @@
 #include "cli_curves.h"
 #include "hdf5_read.h"
 #include "number_list.h"
+#include "problem.h"
 #include "results.h"
 
 enum { OPTION_PARAMS = 1024, OPTION_LABEL, OPTION_BEST, OPTION_CHAIN, OPTION_LEVELS, CHAIN_MAX = 1000000000 };
@@ -200,12 +201,7 @@ static void take_chain(struct cli_curves *curves, const struct mm_chain *chain)
 {
     const struct mm_config *config = &curves->config;
     struct mm_curve *curve = &curves->curves[curves->count];
-    double *parameters = parameters_of(curves, curves->count);
-    for (size_t b = 0; b < config->batch_count; b++)
-        if (!config->batches[b].fixed) {
-            *parameters++ = chain->final[2 * b];
-            *parameters++ = chain->final[2 * b + 1];
-        }
+    mm_gather_parameters(config->batch_count, config->batches, chain->final, parameters_of(curves, curves->count));
     curve->g = config->g[chain->g_index];
     curve->lambda = config->lambda[chain->lambda_index];
     if (config->g_count > 1)

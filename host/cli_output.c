@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "output_file.h"
+#include "utc_time.h"
 
 /* ------------------------------------------------------------------------------------- interruption */
 
@@ -53,14 +54,6 @@ const volatile int *cli_stop_requested(void)
 
 /* ---------------------------------------------------------------------------------------- run info */
 
-void cli_format_time(char text[CLI_TIME_SIZE])
-{
-    time_t now = time(NULL);
-    struct tm utc;
-    if (gmtime_r(&now, &utc) == NULL || strftime(text, CLI_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        text[0] = '\0';
-}
-
 char *cli_default_output(const char *input, const char *ending)
 {
     const char *slash = strrchr(input, '/');
@@ -74,7 +67,7 @@ char *cli_default_output(const char *input, const char *ending)
 mm_status cli_describe_run(struct cli_description *description, const char *command_line, struct mm_error *error)
 {
     *description = (struct cli_description){.command_line = command_line};
-    cli_format_time(description->start_time);
+    mm_format_utc(time(NULL), description->start_time);
     if (command_line == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
     if (gethostname(description->host, sizeof description->host - 1) != 0)
@@ -84,7 +77,7 @@ mm_status cli_describe_run(struct cli_description *description, const char *comm
 
 struct mm_run_info cli_run_info(struct cli_description *description)
 {
-    cli_format_time(description->end_time);
+    mm_format_utc(time(NULL), description->end_time);
     return (struct mm_run_info){
         .command_line = description->command_line,
         .start_time = description->start_time,

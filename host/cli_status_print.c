@@ -8,6 +8,7 @@
 #include "json.h"
 #include "results.h"
 #include "text.h"
+#include "utc_time.h"
 
 enum { TEXT_SIZE = 64, LINE_SIZE = 4096, COMMAND_SIZE = 65536 };
 
@@ -29,14 +30,6 @@ static void format_duration(double seconds, char text[TEXT_SIZE])
     if (days > 0)
         snprintf(prefix, sizeof prefix, "%d-", days);
     snprintf(text, TEXT_SIZE, "%s%02d:%02d:%02d", prefix, rest / 3600, rest / 60 % 60, rest % 60);
-}
-
-static void format_time(int64_t seconds, char text[TEXT_SIZE])
-{
-    time_t when = (time_t)seconds;
-    struct tm utc;
-    if (gmtime_r(&when, &utc) == NULL || strftime(text, TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        text[0] = '\0';
 }
 
 /* Seconds until the end; negative if they cannot be told. */
@@ -102,8 +95,8 @@ static void print_tasks(const struct cli_run_status *run)
         char task[TEXT_SIZE], host[TEXT_SIZE], started[TEXT_SIZE], committed[TEXT_SIZE];
         snprintf(task, sizeof task, "%lld of %lld", (long long)header->task.index, (long long)header->task.count);
         mm_text_to_line(header->host, sizeof host, host);
-        format_time(header->start_time, started);
-        format_time(journal->commit_time, committed);
+        mm_format_utc(header->start_time, started);
+        mm_format_utc(journal->commit_time, committed);
         printf("%-13s %-5s %-20s %8lld  %-20s  %-20s %9lld\n", task, journal->alive ? "alive" : "dead", host,
                (long long)header->process, started, committed, (long long)journal->records);
     }
@@ -201,9 +194,9 @@ static void print_tasks_json(struct json *json, const struct cli_run_status *run
         json_boolean(json, "alive", journal->alive);
         json_string(json, "host", journal->header.host);
         json_integer(json, "pid", journal->header.process);
-        format_time(journal->header.start_time, text);
+        mm_format_utc(journal->header.start_time, text);
         json_string(json, "started", text);
-        format_time(journal->commit_time, text);
+        mm_format_utc(journal->commit_time, text);
         json_string(json, "last_commit", text);
         json_integer(json, "chains", journal->records);
         json_string(json, "journal", journal->path);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "curve_file.h"
+#include "problem.h"
 
 /* Writes an axis of numbers first, first + 1, .. and closes nothing. */
 static hid_t write_numbers(struct mm_hdf5 *hdf5, hid_t group, const char *name, const char *long_name,
@@ -55,17 +56,6 @@ static void write_protocol(struct mm_hdf5 *hdf5, hid_t file, const struct mm_con
     mm_hdf5_close(hdf5, group, H5Gclose, "protocol");
 }
 
-void mm_curve_parameters(const struct mm_config *config, const struct mm_curve *curve, double *parameters)
-{
-    const double *own = curve->parameters;
-    for (size_t b = 0; b < config->batch_count; b++) {
-        const struct mm_batch *batch = &config->batches[b];
-        parameters[2 * b] = batch->fixed ? batch->c : own[0];
-        parameters[2 * b + 1] = batch->fixed ? batch->q : own[1];
-        own += batch->fixed ? 0 : 2;
-    }
-}
-
 static void write_parameters(struct mm_hdf5 *hdf5, hid_t group, const struct mm_config *config, size_t curve_count,
                              const struct mm_curve *curves, const hid_t axes[3])
 {
@@ -75,7 +65,8 @@ static void write_parameters(struct mm_hdf5 *hdf5, hid_t group, const struct mm_
         return;
     }
     for (size_t c = 0; c < curve_count; c++)
-        mm_curve_parameters(config, &curves[c], &parameters[2 * c * config->batch_count]);
+        mm_spread_parameters(config->batch_count, config->batches, curves[c].parameters,
+                             &parameters[2 * c * config->batch_count]);
     const struct mm_dataset dataset = {.group = group,
                                        .name = "parameters",
                                        .units = "1",

@@ -15,8 +15,4 @@ void mm_write_curves(struct mm_hdf5 *hdf5, hid_t file, const struct mm_config *c
 void mm_write_of_curves(struct mm_hdf5 *hdf5, hid_t group, const char *name, const char *long_name,
                         size_t curve_count, hid_t axis, hid_t type, const void *values);
 
-/** c and q of every batch of a curve, fixed ones included.
- *  @param parameters  [config->batch_count][2], out */
-void mm_curve_parameters(const struct mm_config *config, const struct mm_curve *curve, double *parameters);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "curve_file.h"
 #include "evolution_resume.h"
+#include "problem.h"
 #include "result_schema.h"
 
 /* ------------------------------------------------------------------------------------- what was asked for */
@@ -80,7 +81,7 @@ static void check_curves(struct mm_hdf5_file *there, const struct mm_evolution *
     bool same = there->hdf5.status == MM_OK && g.count == plan->curve_count &&
                 parameters.count == plan->curve_count * per_curve;
     for (size_t c = 0; same && c < plan->curve_count; c++) {
-        mm_curve_parameters(config, &plan->curves[c], here);
+        mm_spread_parameters(config->batch_count, config->batches, plan->curves[c].parameters, here);
         same = g.values[c] == plan->curves[c].g &&
                memcmp(here, &parameters.values[c * per_curve], per_curve * sizeof *here) == 0;
     }

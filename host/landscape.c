@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "landscape.h"
+#include "problem.h"
 
 /* Points of one call of the solver at least: enough for every thread. */
 enum { POINTS_MIN = 256 };
@@ -64,12 +65,7 @@ static mm_status allocate(const struct mm_config *config, const struct mm_landsc
 /* c and q of every batch; NaN of the one that is varied. */
 static void take_parameters(const struct mm_config *config, const double *own, struct mm_landscape *landscape)
 {
-    for (size_t b = 0; b < config->batch_count; b++) {
-        const struct mm_batch *batch = &config->batches[b];
-        landscape->parameters[2 * b] = batch->fixed ? batch->c : own[0];
-        landscape->parameters[2 * b + 1] = batch->fixed ? batch->q : own[1];
-        own += batch->fixed ? 0 : 2;
-    }
+    mm_spread_parameters(config->batch_count, config->batches, own, landscape->parameters);
     landscape->parameters[2 * landscape->batch] = landscape->parameters[2 * landscape->batch + 1] = NAN;
 }
 

@@ -1,7 +1,20 @@
-/* problem.h - limits of a problem that are not part of the public interface. */
+/* problem.h - what of a problem is not part of the public interface: limits, parameters of free and of all batches.
+ */
 #ifndef MM_PROBLEM_H
 #define MM_PROBLEM_H
 
+#include "micromaser.h"
+
 enum { MM_COLLISIONS_MAX = 1000000000 }; /* most collisions of a charging protocol */
+
+/** c and q of every batch, fixed ones included.
+ *  @param free_parameters  [free batches][2]
+ *  @param all              [batch_count][2], out */
+void mm_spread_parameters(size_t batch_count, const struct mm_batch *batches, const double *free_parameters,
+                          double *all);
+
+/** The inverse: c and q of the free batches among those of every batch. */
+void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, const double *all,
+                          double *free_parameters);
 
 #endif

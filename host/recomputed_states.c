@@ -4,6 +4,7 @@
 
 #include "evolve.h"
 #include "memory.h"
+#include "problem.h"
 #include "recomputed_states.h"
 
 /** The protocols of a file. */
@@ -24,16 +25,6 @@ static void read_config(struct mm_stored_states *stored, struct mm_config *confi
     H5free_memory(text);
 }
 
-/* Copies c and q of the free batches. */
-static void take_free_batches(const struct mm_config *config, const double *all, double *parameters)
-{
-    for (size_t b = 0; b < config->batch_count; b++)
-        if (!config->batches[b].fixed) {
-            *parameters++ = all[2 * b];
-            *parameters++ = all[2 * b + 1];
-        }
-}
-
 static void read_protocols(struct mm_stored_states *stored, struct protocols *protocols)
 {
     struct mm_hdf5 *hdf5 = &stored->file.hdf5;
@@ -52,7 +43,8 @@ static void read_protocols(struct mm_stored_states *stored, struct protocols *pr
         mm_hdf5_fail(hdf5, MM_ERROR_MEMORY, "out of memory for the protocols");
     for (size_t c = 0; hdf5->status == MM_OK && c < stored->curves; c++) {
         double *own = &protocols->parameters[2 * batches * c];
-        take_free_batches(&protocols->config, &parameters.values[2 * batches * c], own);
+        mm_gather_parameters(protocols->config.batch_count, protocols->config.batches,
+                             &parameters.values[2 * batches * c], own);
         protocols->curves[c] = (struct mm_curve){.g = g.values[c], .parameters = own};
     }
     mm_array_free(&g);

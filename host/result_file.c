@@ -23,6 +23,7 @@
 #include "hdf5_write.h"
 #include "result_fold.h"
 #include "result_table.h"
+#include "results.h"
 
 /* -------------------------------------------------------------------------------------- root and axes */
 
@@ -180,48 +181,10 @@ mm_status mm_result_file_fold(const char *path, struct mm_chain_source *source, 
 
 /* ----------------------------------------------------------------------------------- results in memory */
 
-/* Results in memory as a source. */
-struct results_source {
-    const struct mm_config *config;
-    const struct mm_results *results;
-    uint64_t fingerprint;
-};
-
-static bool is_finished(const void *context, int64_t index)
-{
-    return ((const struct results_source *)context)->results->chains[index].finished;
-}
-
-static double loss_of(const void *context, int64_t index)
-{
-    return ((const struct results_source *)context)->results->chains[index].evaluation.loss;
-}
-
-static mm_status pack(void *context, size_t count, const int64_t *indices, unsigned char *records,
-                      struct mm_error *error)
-{
-    (void)error;
-    const struct results_source *source = context;
-    size_t batch_count = source->results->batch_count;
-    for (size_t i = 0; i < count; i++)
-        mm_record_pack(source->fingerprint, batch_count, indices[i], &source->results->chains[indices[i]],
-                       records + i * mm_record_size(batch_count));
-    return MM_OK;
-}
-
 mm_status mm_result_file_write(const char *path, const struct mm_config *config, const struct mm_results *results,
                                const struct mm_run_info *info, bool replace, struct mm_error *error)
 {
-    struct results_source context = {config, results, mm_run_fingerprint(config)};
-    struct mm_chain_source source = {
-        .context = &context,
-        .config = config,
-        .seconds = results->seconds,
-        .has = is_finished,
-        .loss = loss_of,
-        .read = pack,
-    };
-    snprintf(source.backend, sizeof source.backend, "%s", results->backend);
-    snprintf(source.device, sizeof source.device, "%s", results->device);
+    struct mm_results_view view = {config, results};
+    struct mm_chain_source source = mm_results_source(&view);
     return mm_result_file_fold(path, &source, info, replace, error);
 }

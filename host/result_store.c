@@ -11,8 +11,7 @@
 #include "output_file.h"
 #include "run_lock.h"
 #include "store.h"
-
-enum { TIME_SIZE = 32 };
+#include "utc_time.h"
 
 /* ------------------------------------------------------------------------------------- what it knows */
 
@@ -60,14 +59,6 @@ mm_status mm_store_read(struct mm_store *store, int64_t index, double *parameter
 
 /* ----------------------------------------------------------------------------- other processes' journals */
 
-static void format_time(int64_t seconds, char text[TIME_SIZE])
-{
-    struct tm calendar;
-    time_t time = (time_t)seconds;
-    if (gmtime_r(&time, &calendar) == NULL || strftime(text, TIME_SIZE, "%FT%TZ", &calendar) == 0)
-        snprintf(text, TIME_SIZE, "%" PRId64, seconds);
-}
-
 /* Whether a living process may work beside this one: on another task of the same run. */
 static bool may_work_beside(const struct mm_store *store, const struct mm_journal_file *journal)
 {
@@ -81,12 +72,12 @@ static mm_status refuse_process(const struct mm_store *store, const struct mm_jo
                                 struct mm_error *error)
 {
     const struct mm_journal_header *header = &journal->header;
-    char since[TIME_SIZE];
+    char since[MM_UTC_SIZE];
     if (!journal->readable)
         return mm_fail(error, MM_ERROR_OUTPUT,
                        "%s: another process works on it, but the header of its journal %s is damaged", store->path,
                        journal->path);
-    format_time(header->start_time, since);
+    mm_format_utc(header->start_time, since);
     return mm_fail(error, MM_ERROR_OUTPUT,
                    "%s: process %" PRId64 " on host %s works on it since %s (task %" PRId64 " of %" PRId64 "%s)",
                    store->path, header->process, header->host, since, header->task.index, header->task.count,

@@ -1,9 +1,8 @@
 /* results.c - the results of a search: one row a chain, in the order (g, lambda, start), and the best of each
  * grid point. */
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "agreement.h"
 #include "results.h"
 
 struct mm_chain_place mm_results_place(const struct mm_config *config, int64_t index)
@@ -67,28 +66,50 @@ mm_status mm_results_create(struct mm_results *results, const struct mm_config *
     return MM_OK;
 }
 
+static bool is_finished(const void *context, int64_t index)
+{
+    return ((const struct mm_results_view *)context)->results->chains[index].finished;
+}
+
+static double loss_of(const void *context, int64_t index)
+{
+    return ((const struct mm_results_view *)context)->results->chains[index].evaluation.loss;
+}
+
+static mm_status pack(void *context, size_t count, const int64_t *indices, unsigned char *records,
+                      struct mm_error *error)
+{
+    (void)error;
+    const struct mm_results_view *view = context;
+    size_t batch_count = view->results->batch_count;
+    uint64_t fingerprint = mm_run_fingerprint(view->config);
+    for (size_t i = 0; i < count; i++)
+        mm_record_pack(fingerprint, batch_count, indices[i], &view->results->chains[indices[i]],
+                       records + i * mm_record_size(batch_count));
+    return MM_OK;
+}
+
+struct mm_chain_source mm_results_source(struct mm_results_view *view)
+{
+    struct mm_chain_source source = {
+        .context = view,
+        .config = view->config,
+        .seconds = view->results->seconds,
+        .has = is_finished,
+        .loss = loss_of,
+        .read = pack,
+    };
+    snprintf(source.backend, sizeof source.backend, "%s", view->results->backend);
+    snprintf(source.device, sizeof source.device, "%s", view->results->device);
+    return source;
+}
+
 int64_t mm_results_best(const struct mm_results *results, const struct mm_config *config, size_t g_index,
                         size_t lambda_index, int64_t *agree)
 {
-    struct mm_chain_place place = {.g_index = (int32_t)g_index, .lambda_index = (int32_t)lambda_index};
-    int64_t first = mm_results_index(config, place);
-    int64_t end = first + config->starts;
-    int64_t best = -1;
-    for (int64_t i = first; i < end; i++) {
-        const struct mm_chain *chain = &results->chains[i];
-        double lowest = best < 0 ? INFINITY : results->chains[best].evaluation.loss;
-        if (chain->finished && chain->evaluation.loss < lowest)
-            best = i;
-    }
-    if (agree == NULL)
-        return best;
-    *agree = 0;
-    if (best < 0)
-        return best;
-    double loss = results->chains[best].evaluation.loss;
-    for (int64_t i = first; i < end; i++)
-        *agree += results->chains[i].finished && results->chains[i].evaluation.loss <= mm_agreeing_loss(loss);
-    return best;
+    struct mm_results_view view = {config, results};
+    const struct mm_chain_source source = mm_results_source(&view);
+    return mm_chain_source_best(&source, g_index * config->lambda_count + lambda_index, agree);
 }
 
 void mm_results_free(struct mm_results *results)

@@ -2,7 +2,7 @@
 #ifndef MM_RESULTS_H
 #define MM_RESULTS_H
 
-#include "micromaser.h"
+#include "chain_source.h"
 
 /** Where a chain stands in the grid. */
 struct mm_chain_place {
@@ -26,6 +26,15 @@ double *mm_results_initial(struct mm_results *results, int64_t index);
 
 /** Storage [batch_count][2] behind the `final` of a chain. */
 double *mm_results_final(struct mm_results *results, int64_t index);
+
+/** Results in memory and their configuration, as the context of a source. */
+struct mm_results_view {
+    const struct mm_config *config;
+    const struct mm_results *results;
+};
+
+/** The finished chains of results in memory; borrows the view. */
+struct mm_chain_source mm_results_source(struct mm_results_view *view);
 
 /** Number of finished chains. */
 int64_t mm_results_finished(const struct mm_results *results);

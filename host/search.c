@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "problem.h"
 #include "results.h"
 #include "search.h"
 
@@ -64,16 +65,6 @@ struct search {
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
-/* Spreads the parameters of the free batches over all batches: [batch_count][2]. */
-static void with_fixed_batches(const struct mm_problem *problem, const double *free_parameters, double *all)
-{
-    for (size_t b = 0; b < problem->batch_count; b++) {
-        const struct mm_batch *batch = &problem->batches[b];
-        all[2 * b] = batch->fixed ? batch->c : *free_parameters++;
-        all[2 * b + 1] = batch->fixed ? batch->q : *free_parameters++;
-    }
-}
-
 /* Reads the point that the optimiser of a slot wants: (c, phi) -> (c, theta) in search->angles, (c, q) in the slot.
  */
 static void ask(struct search *search, struct slot *slot)
@@ -97,16 +88,6 @@ static void tell(struct search *search, struct slot *slot, const struct mm_evalu
     mm_optimizer_tell(slot->optimizer, evaluation->loss, search->variables);
 }
 
-/* The parameters of the free batches among those of all batches. */
-static void without_fixed_batches(const struct mm_problem *problem, const double *all, double *free_parameters)
-{
-    for (size_t b = 0; b < problem->batch_count; b++)
-        if (!problem->batches[b].fixed) {
-            *free_parameters++ = all[2 * b];
-            *free_parameters++ = all[2 * b + 1];
-        }
-}
-
 /* Finds where a chain begins: slot->best. */
 static mm_status find_start(struct search *search, struct slot *slot, struct mm_error *error)
 {
@@ -120,7 +101,7 @@ static mm_status find_start(struct search *search, struct slot *slot, struct mm_
     }
     mm_status status = search->keeper->read(search->keeper->context, source, search->kept, &chain, error);
     if (status == MM_OK)
-        without_fixed_batches(&search->problem, chain.final, slot->best);
+        mm_gather_parameters(search->problem.batch_count, search->problem.batches, chain.final, slot->best);
     return status;
 }
 
@@ -132,7 +113,7 @@ static mm_status start_chain(struct search *search, struct slot *slot, int64_t i
     mm_status status = find_start(search, slot, error);
     if (status != MM_OK)
         return status;
-    with_fixed_batches(&search->problem, slot->best, slot->initial);
+    mm_spread_parameters(search->problem.batch_count, search->problem.batches, slot->best, slot->initial);
     for (size_t b = 0; b < search->free_batches; b++) {
         search->variables[2 * b] = slot->best[2 * b];
         search->variables[2 * b + 1] = mm_angle_from_population(slot->best[2 * b + 1]) / 2.0;
@@ -161,7 +142,7 @@ static mm_status keep_chain(struct search *search, const struct slot *slot, stru
         .eigen_failures = slot->eigen_failures,
         .status = mm_optimizer_reason(slot->optimizer),
     };
-    with_fixed_batches(&search->problem, slot->best, search->kept);
+    mm_spread_parameters(search->problem.batch_count, search->problem.batches, slot->best, search->kept);
     mm_status status = search->keeper->take(search->keeper->context, slot->chain, &chain, error);
     if (status != MM_OK)
         return status;

@@ -21,6 +21,7 @@
 #include "result_fold.h"
 #include "run_lock.h"
 #include "store.h"
+#include "utc_time.h"
 
 static const double patience_when_stopped = 3; /* seconds to wait for the run's lock */
 
@@ -97,16 +98,14 @@ static const char *command_of_others(const struct mm_store *store)
 
 static mm_status write_file(struct mm_store *store, bool replace, struct mm_error *error)
 {
-    char end_time[sizeof "-9223372036854775808-12-31T23:59:59Z"];
+    char end_time[MM_UTC_SIZE];
     struct mm_run_info info = *store->options.info;
     struct mm_chain_source source = mm_store_source(store);
     const char *command_line = command_of_others(store);
-    struct tm calendar;
-    time_t now = time(NULL);
     if (command_line != NULL)
         info.command_line = command_line;
-    if (info.end_time == NULL && gmtime_r(&now, &calendar) != NULL &&
-        strftime(end_time, sizeof end_time, "%FT%TZ", &calendar) > 0)
+    mm_format_utc(time(NULL), end_time);
+    if (info.end_time == NULL)
         info.end_time = end_time;
     return mm_result_file_fold(store->path, &source, &info, replace, error);
 }
