@@ -101,7 +101,10 @@ LIBC_PATH      = $(call once,LIBC_PATH,$(call header,stdio.h))
 OPENMP_PATH    = $(call once,OPENMP_PATH,$(call header,omp.h,-fopenmp))
 HDF5_PATH      = $(call once,HDF5_PATH,$(and $(call header,hdf5_hl.h),$(call header,hdf5.h)))
 LAPACKE_PATH   = $(call once,LAPACKE_PATH,$(call header,lapacke.h))
-OPENBLAS_PATH  = $(call once,OPENBLAS_PATH,$(call header,cblas.h))
+# Other libraries bring a cblas.h too, so OpenBLAS is there only if that header is OpenBLAS's own.
+OPENBLAS_PATH  = $(call once,OPENBLAS_PATH,$(if $(shell printf '$(HASH)include <cblas.h>\nchar *(*own)(void) = \
+                     openblas_get_config;\n' | $(CC) $(LIBRARY_CFLAGS) -fsyntax-only -x c - 2>/dev/null && echo yes),\
+                     $(call header,cblas.h)))
 ZLIB_PATH      = $(call once,ZLIB_PATH,$(call header,zlib.h))
 INIH_PATH      = $(call once,INIH_PATH,$(call header,ini.h))
 RANDOM123_PATH = $(call once,RANDOM123_PATH,$(call header,Random123/philox.h))
