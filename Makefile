@@ -239,6 +239,10 @@ PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
 C_TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_TEST_SOURCES:tests/%.cpp=$(BUILD)/emulation/%))
 TEST_PROGRAMS   := $(C_TEST_PROGRAMS) $(EMULATED_TESTS)
+EMULATED_PROGRAM := $(if $(EMULATED_TESTS),$(BUILD)/emulation/micromaser)
+ifeq ($(EMULATED_PROGRAM),)
+TEST_SCRIPTS := $(filter-out tests/test_emulated_program.py,$(TEST_SCRIPTS))
+endif
 FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
 PROGRAM        := $(BUILD)/micromaser
@@ -365,8 +369,11 @@ $(BUILD)/emulation/%.o: tests/%.cpp Makefile $(BUILD)/emulation/flags
 	$(EMULATE)
 
 $(EMULATED_TESTS): %: %.o $(EMULATION_OBJECTS)
+$(EMULATED_PROGRAM): $(PROGRAM_OBJECTS) $(EMULATION_OBJECTS)
+$(EMULATED_TESTS) $(EMULATED_PROGRAM):
 	$(call say,LINK,$@)
-	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) -lcmocka $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
+	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) $(if $(filter $@,$(EMULATED_TESTS)),-lcmocka) \
+	    $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
 
 # The same tests on a device, but those that need an emulated one.
 GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_wigner \
@@ -406,7 +413,7 @@ $(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_L
 
 .PHONY: check check-c check-gpu check-long check-sanitize check-slurm check-threads fuzz run-fuzz demo bench bench-gpu \
         bench-store bench-deps figures
-check: $(PROGRAM) $(TEST_PROGRAMS) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
+check: $(PROGRAM) $(TEST_PROGRAMS) $(EMULATED_PROGRAM) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
 	@$(if $(EMULATED_TESTS),:,echo 'Left out: the tests of the CUDA backend. They need g++ and the headers of CUDA.')
 	@tests/run_tests.sh $(BUILD)/check $(PYTHON_TEST) $(PROGRAM) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 

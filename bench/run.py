@@ -20,6 +20,7 @@ import compare_peers
 import growth
 import measure
 import picture
+from compare_stops import compare_stops
 from compare_wigner import compare_wigner
 from measure import number, print_table
 
@@ -85,6 +86,7 @@ def run_all(build, quick):
     subprocess.run([os.path.join(build, "bench", "bench_cpu")], check=True, env=measure.environment(library))
     print()
     told["optimizers"] = compare_optimizers(library, 8 if quick else STARTS)
+    told["stops"] = compare_stops(program, quick)
     with tempfile.TemporaryDirectory() as folder:
         told["wigner"] = compare_wigner(os.path.join(build, "bench", "bench_wigner"), library, folder, quick)
     return told

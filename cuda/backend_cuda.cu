@@ -95,6 +95,16 @@ struct device_share share_device(int device, int device_count, const struct mm_s
             options->host_index % device_count == device};
 }
 
+/** Names the device in a failure of its own; returns the status. */
+mm_status of_device(int device, mm_status status, const struct mm_error *own, struct mm_error *error)
+{
+    if (status == MM_ERROR_DEVICE)
+        return mm_fail(error, status, "CUDA device %d: %s", device, own->message);
+    if (status != MM_OK && error != nullptr)
+        *error = *own;
+    return status;
+}
+
 /** Opens the workers of a device, and divides what is free then.
  *  @param processes  that do the same on this device */
 mm_status open_device(struct cuda_backend *cuda, int device, int processes, struct mm_error *error)
@@ -130,7 +140,8 @@ mm_status open_devices(struct cuda_backend *cuda, const struct mm_solver_options
         if (!share.ours)
             continue;
         cuda->device_count++;
-        mm_status status = open_device(cuda, device, share.processes, error);
+        struct mm_error own = {};
+        mm_status status = of_device(device, open_device(cuda, device, share.processes, &own), &own, error);
         if (status != MM_OK)
             return status;
     }
@@ -224,16 +235,14 @@ mm_status share_out(struct cuda_backend *cuda, const struct mm_cuda_job &job, si
         if (status != MM_OK)
             continue;
         const size_t size = count - begin < portion ? count - begin : portion;
-        status =
-            mm_cuda_worker_evaluate(&cuda->workers[omp_get_thread_num()], job, size, cuda->items + begin, &own);
+        struct mm_cuda_worker *worker = &cuda->workers[omp_get_thread_num()];
+        status = mm_cuda_worker_evaluate(worker, job, size, cuda->items + begin, &own);
         if (status == MM_OK)
             continue;
 #pragma omp critical(mm_cuda_evaluate_failed)
         {
 #pragma omp atomic write
-            worst = status;
-            if (error != nullptr)
-                *error = own;
+            worst = of_device(worker->device, status, &own, error);
         }
     }
     return worst;
@@ -262,7 +271,10 @@ mm_status cuda_evolve(void *state, const struct mm_point *point, int64_t collisi
                       struct mm_state *result, struct mm_error *error)
 {
     struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
-    return mm_cuda_worker_evolve(&cuda->workers[0], point, collisions, energies, result, error);
+    struct mm_cuda_worker *worker = &cuda->workers[0];
+    struct mm_error own = {};
+    return of_device(worker->device, mm_cuda_worker_evolve(worker, point, collisions, energies, result, &own), &own,
+                     error);
 }
 
 /** Shares the states out to all workers. */
@@ -283,9 +295,7 @@ mm_status cuda_evolve_drawn(void *state, size_t count, int64_t collisions, const
             continue;
 #pragma omp critical(mm_cuda_evolve_failed)
         {
-            worst = status;
-            if (error != nullptr)
-                *error = own;
+            worst = of_device(cuda->workers[w].device, status, &own, error);
         }
     }
     return worst;

@@ -15,15 +15,13 @@
 
 /* -------------------------------------------------------------------------------------------------- failures */
 
-/** Describes a failed call as MM_ERROR_DEVICE: the device's number, the library's words for the failure, and the
- *  text of the call. The error that the runtime remembers is cleared, so that the next launch does not report it.
- */
+/** Describes a failed call as MM_ERROR_DEVICE: the library's words for the failure, and the text of the call. Who
+ *  knows the device puts its number before it: a lost device does not tell its own. The error that the runtime
+ *  remembers is cleared, so that the next launch does not report it. */
 inline mm_status mm_device_failure(struct mm_error *error, const char *name, const char *text, const char *call)
 {
-    int device = -1;
     (void)cudaGetLastError();
-    (void)cudaGetDevice(&device); /* stays -1 if even this fails */
-    return mm_fail(error, MM_ERROR_DEVICE, "CUDA device %d: %s (%s) from %s", device, name, text, call);
+    return mm_fail(error, MM_ERROR_DEVICE, "%s (%s) from %s", name, text, call);
 }
 
 /* Names of status codes. cuBLAS has a function for its own, but cuBLAS is not linked against (libraries.cuh). */

@@ -102,13 +102,13 @@ mm_status cli_check_output(const char *path, const char *input, bool resume, boo
     bool exists = access(path, F_OK) == 0;
     if (continues != NULL)
         *continues = resume && exists;
-    if (resume && !exists && !quiet)
-        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", path);
     if (cli_is_same_file(path, input))
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: is the configuration; choose another output with -o", path);
     mm_status status = mm_output_file_check(path, true, error);
     if (status == MM_OK && exists && !force && !resume)
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: exists already; %s--force replaces it", path,
                        continues != NULL ? "--resume continues it, " : "");
+    if (status == MM_OK && resume && !exists && !quiet)
+        cli_report("%s does not exist yet: nothing to resume, starting from the beginning", path);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "cli_companions.h"
 #include "cli_results.h"
+#include "patience.h"
 #include "progress.h"
 #include "result_store.h"
 #include "search.h"
@@ -131,13 +132,16 @@ static mm_status prepare(struct search_run *current, struct mm_error *error)
     if (current->output == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
     status = cli_describe_run(&current->description, current->command_line, error);
-    if (status == MM_OK)
-        status = find_task(current, error);
-    if (status != MM_OK)
-        return status;
+    return status == MM_OK ? find_task(current, error) : status;
+}
+
+static mm_status check_output(struct search_run *current, struct mm_error *error)
+{
+    const struct search_command *command = current->command;
     bool there = access(current->output, F_OK) == 0;
-    return cli_check_output(current->output, run->config_path, command->resume || (there && !command->force),
-                            command->force, command->quiet, &current->resumes, error);
+    return cli_check_output(current->output, command->run.config_path,
+                            command->resume || (there && !command->force), command->force, command->quiet,
+                            &current->resumes, error);
 }
 
 /* What cannot be gone on with can still be replaced. */
@@ -208,6 +212,39 @@ static mm_status make_plan(struct search_run *current, struct mm_error *error)
         cli_report("%s: resuming; %lld of %lld chains are there already", current->output,
                    (long long)current->finished_before, (long long)needed);
     return MM_OK;
+}
+
+/* One attempt to get hold of everything; after a failure the next one goes on from there. */
+static mm_status open_once(void *context, struct mm_error *error)
+{
+    struct search_run *current = context;
+    mm_status status = current->solver == NULL ? check_output(current, error) : MM_OK;
+    if (status == MM_OK && current->solver == NULL)
+        status = open_solver(current, error);
+    if (status == MM_OK && current->store == NULL)
+        status = open_store(current, error);
+    return status == MM_OK ? make_plan(current, error) : status;
+}
+
+/* A disk may fail already now: it is borne with. What a person did wrong is told at once. */
+static bool may_pass(mm_status status)
+{
+    return status == MM_ERROR_SYSTEM;
+}
+
+static mm_status open_run(struct search_run *current, struct mm_error *error)
+{
+    const struct search_command *command = current->command;
+    double most = command->max_seconds > 0 ? command->max_seconds : INFINITY;
+    struct mm_patience patience = {
+        .path = current->output,
+        .meanwhile = "the search waits for the disk",
+        .seconds = fmin(command->patience, most),
+        .stop = cli_stop_requested(),
+        .report = report_line,
+        .failing_since = -1,
+    };
+    return mm_patience_try(&patience, open_once, current, may_pass, error);
 }
 
 /* --------------------------------------------------------------------------------------- searching */
@@ -322,11 +359,7 @@ static int search_and_store(struct search_run *current)
 {
     struct mm_error error = {0};
     cli_catch_interrupts();
-    mm_status status = open_solver(current, &error);
-    if (status == MM_OK)
-        status = open_store(current, &error);
-    if (status == MM_OK)
-        status = make_plan(current, &error);
+    mm_status status = open_run(current, &error);
     if (status != MM_OK)
         return cli_fail(&error);
     status = search(current, &error);

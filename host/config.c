@@ -243,6 +243,19 @@ static mm_status fail_on_starts(struct draft *draft, enum mm_key_id key, struct 
     return mm_settings_fail(&draft->settings, key, 0, reason, error);
 }
 
+/* A race has finalists, and nothing else that begins from ends of chains or drops chains. */
+static mm_status check_race(struct draft *draft, struct mm_error *error)
+{
+    const struct mm_config *config = &draft->config;
+    if ((config->race > 0) != (config->finalists > 0))
+        return mm_settings_fail(&draft->settings, config->race > 0 ? MM_KEY_FINALISTS : MM_KEY_RACE, 0,
+                                "search.race and search.finalists go together", error);
+    if (config->race > 0 && (config->neighbour_starts > 0 || config->agree > 0))
+        return mm_settings_fail(&draft->settings, MM_KEY_RACE, 0,
+                                "a race goes with neither search.neighbour_starts nor search.agree", error);
+    return config->finalists >= config->starts ? fail_on_starts(draft, MM_KEY_FINALISTS, error) : MM_OK;
+}
+
 static mm_status make_search(struct draft *draft, struct mm_error *error)
 {
     const struct value *values = draft->values;
@@ -252,6 +265,8 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     config->starts = values[MM_KEY_STARTS].integer;
     config->neighbour_starts = values[MM_KEY_NEIGHBOUR_STARTS].integer;
     config->agree = values[MM_KEY_AGREE].integer;
+    config->race = values[MM_KEY_RACE].integer;
+    config->finalists = values[MM_KEY_FINALISTS].integer;
     config->seed = values[MM_KEY_SEED].seed;
     config->optimizer = mm_optimizer_default_options();
     config->optimizer.ftol = values[MM_KEY_FTOL].real;
@@ -263,6 +278,9 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
         return fail_on_starts(draft, MM_KEY_NEIGHBOUR_STARTS, error);
     if (config->agree > config->starts)
         return fail_on_starts(draft, MM_KEY_AGREE, error);
+    mm_status status = check_race(draft, error);
+    if (status != MM_OK)
+        return status;
     /* Both counts are at most 10^6, so their product fits. */
     int64_t cells = (int64_t)config->g_count * (int64_t)config->lambda_count;
     if (cells > CHAINS_MAX / config->starts)
@@ -315,7 +333,8 @@ static void write_batches(FILE *stream, const struct mm_config *config)
     }
 }
 
-/* Of two ways to say the same, the one that was used. */
+/* Of two ways to say the same, the one that was used. A race only where there is one: the text, and with it the
+ * identity of a run, is then what it was before there were races. */
 static bool is_written(const struct draft *draft, enum mm_key_id key)
 {
     switch (key) {
@@ -325,6 +344,9 @@ static bool is_written(const struct draft *draft, enum mm_key_id key)
     case MM_KEY_M:
     case MM_KEY_EPSILON:
         return !is_given(draft, MM_KEY_G);
+    case MM_KEY_RACE:
+    case MM_KEY_FINALISTS:
+        return draft->config.race > 0;
     case MM_KEY_TAIL_FRACTION:
         return false; /* the tail itself is written */
     default:

@@ -44,6 +44,8 @@ enum mm_key_kind {
     X(STARTS, "search", "starts", INTEGER, 1, 1e7, "64", "an integer 1 .. 10000000")                               \
     X(NEIGHBOUR_STARTS, "search", "neighbour_starts", INTEGER, 0, 1e7, "0", "an integer 0 .. starts - 1")          \
     X(AGREE, "search", "agree", INTEGER, 0, 1e7, "0", "an integer 0 .. starts")                                    \
+    X(RACE, "search", "race", INTEGER, 0, 1e9, "0", "an integer 0 .. 1000000000")                                  \
+    X(FINALISTS, "search", "finalists", INTEGER, 0, 1e7, "0", "an integer 0 .. starts - 1")                        \
     X(SEED, "search", "seed", SEED, 0, 0, "1", "an integer 0 .. 18446744073709551615")                             \
     X(ITERATIONS, "search", "iterations", INTEGER, 1, 1e9, "15000", "an integer 1 .. 1000000000")                  \
     X(EVALUATIONS, "search", "evaluations", INTEGER, 1, 1e9, "15000", "an integer 1 .. 1000000000")                \

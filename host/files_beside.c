@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "files_beside.h"
+#include "patience.h"
 
 /* The paths found so far. */
 struct list {
@@ -72,8 +73,8 @@ mm_status mm_files_beside(const char *output, const char *middle, char ***paths,
     free(beginning);
     if (!listed) {
         mm_files_beside_free(list.paths, list.count);
-        return mm_fail(error, MM_ERROR_OUTPUT, "%s: the files beside it cannot be listed: %s", output,
-                       strerror(reason));
+        return mm_fail(error, mm_disk_status(reason, MM_ERROR_OUTPUT),
+                       "%s: the files beside it cannot be listed: %s", output, strerror(reason));
     }
     if (list.count > 0) /* qsort takes no null pointer */
         qsort(list.paths, list.count, sizeof *list.paths, compare_paths);

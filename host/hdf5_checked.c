@@ -2,8 +2,11 @@
 #include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "hdf5_checked.h"
+#include "patience.h"
 
 enum { REASON_SIZE = 256 };
 
@@ -43,13 +46,23 @@ static herr_t take_innermost(unsigned depth, const H5E_error2_t *entry, void *co
     return 0;
 }
 
+/* errno of the call of the system that HDF5's text tells of; 0 if it tells of none. */
+static int told_errno(const char *reason)
+{
+    static const char mark[] = "errno = ";
+    const char *at = strstr(reason, mark);
+    return at == NULL ? 0 : (int)strtol(at + strlen(mark), NULL, 10);
+}
+
 hid_t mm_hdf5_check(struct mm_hdf5 *hdf5, hid_t result, const char *what, const char *name)
 {
     if (result >= 0 || hdf5->status != MM_OK)
         return result;
     char reason[REASON_SIZE] = "HDF5 gives no reason";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason); /* on failure the default text stands */
-    hdf5->status = mm_fail(hdf5->error, hdf5->failure, "%s: cannot %s %s: %s", hdf5->path, what, name, reason);
+    int cause = told_errno(reason);
+    hdf5->status = mm_fail(hdf5->error, mm_disk_status(cause, hdf5->failure), "%s: cannot %s %s: %s", hdf5->path,
+                           what, name, cause == 0 ? reason : strerror(cause));
     return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "hdf5_read.h"
 #include "hdf5_write.h"
+#include "patience.h"
 #include "result_schema.h"
 
 /* More than any of our datasets has; a damaged file may claim anything. */
@@ -16,7 +17,8 @@ mm_status mm_check_regular_file(const char *path, struct mm_error *error)
 {
     struct stat status;
     if (stat(path, &status) != 0)
-        return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+        return mm_fail(error, mm_disk_status(errno, MM_ERROR_INPUT), "%s: cannot be read: %s", path,
+                       strerror(errno));
     if (!S_ISREG(status.st_mode))
         return mm_fail(error, MM_ERROR_INPUT, "%s: is not a regular file", path);
     return MM_OK;

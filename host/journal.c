@@ -13,6 +13,7 @@
 #include "journal_header.h"
 #include "journal_list.h"
 #include "output_file.h"
+#include "patience.h"
 
 enum { HOST_SHOWN = 32 /* characters of the host's name in the name of a journal */ };
 
@@ -190,7 +191,7 @@ static mm_status begin_anew(struct mm_journal *journal, const unsigned char *mor
         journal->path = path;
         path = old;
     } else {
-        status = mm_fail(error, failure, "%s: cannot be written: %s", path, strerror(errno));
+        status = mm_fail(error, mm_disk_status(errno, failure), "%s: cannot be written: %s", path, strerror(errno));
     }
     free(temporary);
     free(path);

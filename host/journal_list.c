@@ -13,6 +13,7 @@
 #include "files_beside.h"
 #include "journal_header.h"
 #include "journal_list.h"
+#include "patience.h"
 
 char *mm_journal_hidden(const char *output)
 {
@@ -118,7 +119,7 @@ static int open_journal(const char *path, bool for_lock)
 
 static mm_status fail_unreadable(const char *path, struct mm_error *error)
 {
-    return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    return mm_fail(error, mm_disk_status(errno, MM_ERROR_INPUT), "%s: cannot be read: %s", path, strerror(errno));
 }
 
 static void release_file(struct mm_journal_file *file)

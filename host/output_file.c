@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "output_file.h"
+#include "patience.h"
 
 static void release(struct mm_output_file *file)
 {
@@ -38,9 +39,9 @@ static mm_status check_existing(const char *path, bool replace, struct mm_error 
 {
     struct stat status;
     if (lstat(path, &status) != 0)
-        return errno == ENOENT
-                   ? MM_OK
-                   : mm_fail(error, MM_ERROR_OUTPUT, "%s: cannot be written: %s", path, strerror(errno));
+        return errno == ENOENT ? MM_OK
+                               : mm_fail(error, mm_disk_status(errno, MM_ERROR_OUTPUT), "%s: cannot be written: %s",
+                                         path, strerror(errno));
     if (S_ISDIR(status.st_mode))
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: is a directory; the output must be a file", path);
     if (!S_ISREG(status.st_mode))
@@ -81,8 +82,8 @@ mm_status mm_output_file_create(struct mm_output_file *file, const char *path, b
     int descriptor = mm_create_unique(file->temporary);
     if (descriptor >= 0 && close(descriptor) == 0)
         return MM_OK;
-    status =
-        mm_fail(error, MM_ERROR_OUTPUT, "%s: cannot be written: %s: %s", path, file->directory, strerror(errno));
+    status = mm_fail(error, mm_disk_status(errno, MM_ERROR_OUTPUT), "%s: cannot be written: %s: %s", path,
+                     file->directory, strerror(errno));
     if (descriptor >= 0)
         unlink(file->temporary);
     release(file);
@@ -178,12 +179,18 @@ bool mm_rename_new(const char *from, const char *to)
     return link(from, to) == 0 && unlink(from) == 0;
 }
 
+/* Whether a new name is denied for good: time alone changes nothing. */
+static bool is_refusal(int reason)
+{
+    return reason == EEXIST || reason == EACCES || reason == EPERM;
+}
+
 mm_status mm_output_file_commit(struct mm_output_file *file, bool replace, struct mm_error *error)
 {
     mm_status status = MM_OK;
     bool renamed = replace ? rename(file->temporary, file->path) == 0 : mm_rename_new(file->temporary, file->path);
     if (!renamed || !mm_sync_directory(file->directory))
-        status = mm_fail(error, errno == EEXIST ? MM_ERROR_OUTPUT : MM_ERROR_SYSTEM, "%s: cannot be written: %s",
+        status = mm_fail(error, is_refusal(errno) ? MM_ERROR_OUTPUT : MM_ERROR_SYSTEM, "%s: cannot be written: %s",
                          file->path, strerror(errno));
     if (!renamed)
         unlink(file->temporary);

@@ -6,7 +6,7 @@
 #include "plan.h"
 #include "results.h"
 
-enum { NEIGHBOURS_MAX = 2 }; /* of a grid point: the next lower lambda, the next lower g */
+enum { SOURCES_MAX = 2 }; /* of a grid point: the next lower lambda and the next lower g, or itself */
 
 struct mm_plan {
     const struct mm_config *config;
@@ -56,7 +56,7 @@ static mm_status find_lower(size_t count, double *values, int32_t **lower, struc
 }
 
 /* Numbers of the grid points below one; returns how many there are. */
-static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t neighbours[NEIGHBOURS_MAX])
+static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t neighbours[SOURCES_MAX])
 {
     int64_t lambda_count = (int64_t)plan->config->lambda_count;
     int64_t g = cell / lambda_count;
@@ -69,13 +69,23 @@ static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t nei
     return count;
 }
 
-/* Random starts of a grid point, which come before those from its neighbours. */
+/* Numbers of the grid points from whose ends the last starts of one begin: its neighbours, or after a race itself.
+ */
+static int find_sources(const struct mm_plan *plan, int64_t cell, int64_t sources[SOURCES_MAX])
+{
+    if (plan->config->neighbour_starts > 0)
+        return find_neighbours(plan, cell, sources);
+    sources[0] = cell;
+    return plan->config->race > 0;
+}
+
+/* Random starts of a grid point, which come before those from the ends of others. */
 static int64_t random_starts(const struct mm_plan *plan, int64_t cell)
 {
-    int64_t neighbours[NEIGHBOURS_MAX];
-    if (plan->config->neighbour_starts == 0 || find_neighbours(plan, cell, neighbours) == 0)
+    int64_t sources[SOURCES_MAX];
+    if (find_sources(plan, cell, sources) == 0)
         return plan->config->starts;
-    return plan->config->starts - plan->config->neighbour_starts;
+    return plan->config->starts - plan->config->neighbour_starts - plan->config->finalists;
 }
 
 /* Starts of a grid point that belong to the result, as far as is known. */
@@ -117,15 +127,15 @@ static int64_t best_above(const struct mm_plan *plan, int64_t cell, double above
 int64_t mm_plan_start_source(const struct mm_plan *plan, int64_t index)
 {
     int64_t cell = index / plan->config->starts;
-    int64_t number = index % plan->config->starts - random_starts(plan, cell); /* among those from neighbours */
-    int64_t neighbours[NEIGHBOURS_MAX];
+    int64_t number = index % plan->config->starts - random_starts(plan, cell); /* among those from ends */
+    int64_t sources[SOURCES_MAX];
     if (number < 0)
         return -1;
-    int count = find_neighbours(plan, cell, neighbours);
+    int count = find_sources(plan, cell, sources);
     int64_t source = -1;
     double above = -INFINITY;
     for (int64_t optimum = 0; optimum <= number / count; optimum++) {
-        source = best_above(plan, neighbours[number % count], above);
+        source = best_above(plan, sources[number % count], above);
         if (source < 0)
             break;
         above = mm_agreeing_loss(plan->losses[source]);
@@ -159,12 +169,19 @@ static bool is_random(const struct mm_plan *plan, int64_t index)
     return index % plan->config->starts < random_starts(plan, index / plan->config->starts);
 }
 
+int64_t mm_plan_evaluations(const struct mm_plan *plan, int64_t index)
+{
+    int64_t most = plan->config->optimizer.evaluations;
+    bool races = plan->config->race > 0 && is_random(plan, index);
+    return races && plan->config->race < most ? plan->config->race : most;
+}
+
 static bool can_begin(const struct mm_plan *plan, int64_t index)
 {
-    int64_t neighbours[NEIGHBOURS_MAX];
-    int count = find_neighbours(plan, index / plan->config->starts, neighbours);
+    int64_t sources[SOURCES_MAX];
+    int count = find_sources(plan, index / plan->config->starts, sources);
     for (int i = 0; i < count; i++)
-        if (!has_ended_random_starts(plan, neighbours[i]))
+        if (!has_ended_random_starts(plan, sources[i]))
             return false;
     return true;
 }
@@ -176,7 +193,8 @@ int64_t mm_plan_next(struct mm_plan *plan, bool idle)
         if (is_random(plan, index) && is_to_be_run(plan, index))
             return index;
     }
-    while (plan->config->neighbour_starts > 0 && plan->second_pass < plan->chain_count) {
+    bool has_second_pass = plan->config->neighbour_starts > 0 || plan->config->race > 0;
+    while (has_second_pass && plan->second_pass < plan->chain_count) {
         int64_t index = chain_at(plan, plan->second_pass);
         bool waits = !is_random(plan, index) && is_to_be_run(plan, index) && !can_begin(plan, index);
         if (waits && !idle)

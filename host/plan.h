@@ -11,8 +11,10 @@
  *  Second pass: the last `neighbour_starts` starts of every grid point with a lower neighbour (next lower lambda at
  *  the same g, next lower g at the same lambda). The neighbours take turns, lambda first: the first start is from
  * the best optimum of its neighbour's random starts, the next one of that neighbour from its next best optimum that
- * differs in loss (agreement.h), and from a random start where there is no further one. All of it depends on the
- * ends of chains alone, not on when they ended. */
+ * differs in loss (agreement.h), and from a random start where there is no further one.
+ *  With a race, the random starts end after `race` evaluations, and the second pass are the last `finalists` starts
+ * of every grid point: the first goes on from the lowest of its random starts' ends, the others from the next ones
+ * that differ in loss. All of it depends on the ends of chains alone, not on when they ended. */
 struct mm_plan;
 
 /** @param losses  [chains], borrowed: as mm_store_losses; whoever takes the end of a chain writes its loss there
@@ -27,6 +29,9 @@ int64_t mm_plan_next(struct mm_plan *plan, bool idle);
 
 /** Whether the end of a chain is still wanted: its grid point may meanwhile have enough starts. */
 bool mm_plan_wants(const struct mm_plan *plan, int64_t index);
+
+/** Most evaluations of a chain: fewer for one that runs in a race. */
+int64_t mm_plan_evaluations(const struct mm_plan *plan, int64_t index);
 
 /** Number of the chain whose end a chain begins from, or -1: a random start. */
 int64_t mm_plan_start_source(const struct mm_plan *plan, int64_t index);

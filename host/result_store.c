@@ -181,6 +181,15 @@ mm_status mm_store_open(struct mm_store **store, const char *path, const struct 
     if (status != MM_OK)
         return status;
     opened->options = *options;
+    opened->patience = (struct mm_patience){
+        .path = opened->path,
+        .meanwhile = "finished chains are kept in memory",
+        .seconds = options->patience,
+        .stop = options->stop,
+        .report = options->report,
+        .report_context = options->report_context,
+        .failing_since = -1,
+    };
     snprintf(opened->backend, sizeof opened->backend, "%s", options->backend);
     snprintf(opened->device, sizeof opened->device, "%s", options->device);
     status = enter_locked(opened, error);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "patience.h"
 #include "run_lock.h"
 
 enum { WAIT_NANOSECONDS = 20 * 1000 * 1000 };
@@ -67,8 +68,8 @@ mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double 
     int reason = errno;
     mm_status status = MM_OK;
     if (attempt == FAILED)
-        status =
-            mm_fail(error, MM_ERROR_OUTPUT, "%s: cannot be locked: %s: %s", output, lock->path, strerror(reason));
+        status = mm_fail(error, mm_disk_status(reason, MM_ERROR_OUTPUT), "%s: cannot be locked: %s: %s", output,
+                         lock->path, strerror(reason));
     mm_run_lock_release(lock);
     return status;
 }

@@ -120,6 +120,7 @@ static mm_status start_chain(struct search *search, struct slot *slot, int64_t i
     }
     struct mm_optimizer_options options = search->config->optimizer;
     options.trial_length = trial_length;
+    options.evaluations = mm_plan_evaluations(search->plan, index);
     return mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->lower, search->upper,
                                search->variables, &options, error);
 }

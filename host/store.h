@@ -13,6 +13,7 @@
 
 #include <sys/stat.h>
 
+#include "patience.h"
 #include "result_reader.h"
 #include "result_store.h"
 
@@ -84,7 +85,7 @@ struct mm_store {
     double counted_until; /* monotonic time up to which this process's own is in there */
     double last_commit;   /* monotonic times, of attempts */
     double next_fold;
-    double failing_since; /* monotonic time of the first of the failures that go on; negative: none */
+    struct mm_patience patience; /* with the disk */
 };
 
 /* ---------------------------------------------------------------------------------------- store_chains.c */

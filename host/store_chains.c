@@ -334,7 +334,6 @@ mm_status mm_store_create(struct mm_store **store, const char *path, const char 
     struct mm_store *created = calloc(1, sizeof *created);
     if (created == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", path);
-    created->failing_since = -1;
     created->next_fold = INFINITY;
     created->counted_until = mm_monotonic_seconds();
     mm_status status =

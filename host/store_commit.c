@@ -10,7 +10,7 @@
 #include "store.h"
 
 static const double commit_every = 1; /* seconds between commits, and between attempts after a failure */
-enum { RETRY_NANOSECONDS = 50 * 1000 * 1000, PENDING_BYTES = 8 << 20 };
+enum { PENDING_BYTES = 8 << 20 };
 
 /* ----------------------------------------------------------------------------------------- appending */
 
@@ -69,29 +69,6 @@ mm_status mm_store_commit(struct mm_store *store, struct mm_error *error)
 
 /* ------------------------------------------------------------------------------------- failing disks */
 
-/* Bears with a failure: tells of the first one, and gives up when patience is over. */
-static mm_status endure(struct mm_store *store, const struct mm_error *failure, struct mm_error *error)
-{
-    double now = mm_monotonic_seconds();
-    double patience = store->options.patience;
-    if (store->failing_since < 0) {
-        store->failing_since = now;
-        mm_store_report(store, "%s; finished chains are kept in memory; trying again for %g s", failure->message,
-                        patience);
-    }
-    if (now - store->failing_since < patience)
-        return MM_OK;
-    return mm_fail(error, MM_ERROR_STORAGE, "%s: gave up saving after %g s: %.300s", store->path, patience,
-                   failure->message);
-}
-
-static void recovered(struct mm_store *store)
-{
-    if (store->failing_since >= 0)
-        mm_store_report(store, "%s: everything is saved again", store->path);
-    store->failing_since = -1;
-}
-
 /* Failures that time may cure. */
 static bool may_pass(mm_status status)
 {
@@ -134,7 +111,7 @@ static mm_status fold_if_due(struct mm_store *store, struct mm_error *error)
 /* Commits are a second apart, unless very many chains end in that time: they must not fill the memory. */
 static bool commit_is_due(const struct mm_store *store)
 {
-    bool many = store->failing_since < 0 && store->pending_count * store->record_size > PENDING_BYTES;
+    bool many = store->patience.failing_since < 0 && store->pending_count * store->record_size > PENDING_BYTES;
     return store->pending_count > 0 && (many || mm_monotonic_seconds() - store->last_commit >= commit_every);
 }
 
@@ -146,13 +123,13 @@ mm_status mm_store_settle(struct mm_store *store, struct mm_error *error)
         if (status != MM_OK && !may_pass(status))
             return mm_fail(error, status, "%s", failure.message);
         if (status != MM_OK)
-            status = endure(store, &failure, error);
+            status = mm_patience_endure(&store->patience, &failure, error);
         else
-            recovered(store);
+            mm_patience_recovered(&store->patience);
         if (status != MM_OK)
             return status;
     }
-    return store->failing_since < 0 ? fold_if_due(store, error) : MM_OK;
+    return store->patience.failing_since < 0 ? fold_if_due(store, error) : MM_OK;
 }
 
 mm_status mm_store_refresh(struct mm_store *store, struct mm_error *error)
@@ -167,22 +144,10 @@ mm_status mm_store_refresh(struct mm_store *store, struct mm_error *error)
 
 /* ------------------------------------------------------------------------------------------ finishing */
 
-static bool stop_requested(const struct mm_store *store)
-{
-    return store->options.stop != NULL && *store->options.stop != 0;
-}
-
-static void wait_before_retry(const struct mm_store *store)
-{
-    const struct timespec wait = {.tv_nsec = RETRY_NANOSECONDS};
-    double start = mm_monotonic_seconds();
-    while (!stop_requested(store) && mm_monotonic_seconds() - start < commit_every)
-        nanosleep(&wait, NULL); /* cut short by a signal */
-}
-
 /* Commits and folds once. Folding saves what could not be committed, too. */
-static mm_status save(struct mm_store *store, struct mm_error *error)
+static mm_status save(void *context, struct mm_error *error)
 {
+    struct mm_store *store = context;
     struct mm_error commit_error = {0};
     bool done = false;
     mm_status committed = mm_store_commit(store, &commit_error);
@@ -200,21 +165,9 @@ static mm_status save(struct mm_store *store, struct mm_error *error)
 
 mm_status mm_store_finish(struct mm_store *store, struct mm_error *error)
 {
-    struct mm_error failure = {0};
-    mm_status status = save(store, &failure);
-    while (status != MM_OK && may_pass(status)) {
-        mm_status going_on = endure(store, &failure, error);
-        if (going_on != MM_OK)
-            return going_on;
-        if (stop_requested(store))
-            return mm_fail(error, MM_ERROR_STORAGE, "%s: stopped before everything could be saved: %.300s",
-                           store->path, failure.message);
-        wait_before_retry(store);
-        status = save(store, &failure);
-    }
+    mm_status status = mm_patience_try(&store->patience, save, store, may_pass, error);
     if (status != MM_OK)
-        return mm_fail(error, status, "%s", failure.message);
-    recovered(store);
+        return status;
     mm_journal_close(store->journal, true);
     store->journal = NULL;
     return MM_OK;

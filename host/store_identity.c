@@ -97,7 +97,8 @@ mm_status mm_store_find_configuration(const char *path, char **text, struct mm_e
         status = find_in_journals(path, text, error);
         if (status != MM_OK || *text != NULL)
             return status;
-        return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(reason));
+        return mm_fail(error, mm_disk_status(reason, MM_ERROR_INPUT), "%s: cannot be read: %s", path,
+                       strerror(reason));
     }
     status = mm_result_reader_open(&reader, path, error);
     if (status != MM_OK)

@@ -161,7 +161,8 @@ mm_status mm_store_load_file(struct mm_store *store, const char *run, bool *chan
     if (changed != NULL)
         *changed = false;
     if (!there && errno != ENOENT && errno != ENOTDIR)
-        return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", run, strerror(errno));
+        return mm_fail(error, mm_disk_status(errno, MM_ERROR_INPUT), "%s: cannot be read: %s", run,
+                       strerror(errno));
     if (!there || (before != NULL && same_file(&before->file, &file)))
         return MM_OK; /* a file that was removed is still open, and its chains are not lost */
     size_t before_at = before == NULL ? SIZE_MAX : (size_t)(before - store->parts);

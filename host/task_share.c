@@ -20,6 +20,7 @@
 #include "chain_record.h"
 #include "files_beside.h"
 #include "output_file.h"
+#include "patience.h"
 #include "task_share.h"
 
 static const char MAGIC[8] = "MMSHARE1";
@@ -137,8 +138,8 @@ static mm_status read_share(struct mm_task_share *share, bool *found, const char
     *found = read_exactly(path, size, content);
     if (!*found && errno != ENOENT)
         status =
-            mm_fail(error, MM_ERROR_INPUT, "%s: cannot be used: %s; remove it if no task of this run is active",
-                    path, strerror(errno));
+            mm_fail(error, mm_disk_status(errno, MM_ERROR_INPUT),
+                    "%s: cannot be used: %s; remove it if no task of this run is active", path, strerror(errno));
     else if (*found && !is_intact(content, size, &heading))
         status = mm_fail(error, MM_ERROR_INPUT,
                          "%s: is damaged or of another run; remove it if no task of this run is active", path);

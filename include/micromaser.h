@@ -292,10 +292,13 @@ struct mm_config {
     size_t lambda_count;      /* [loss] lambda */
     double *lambda;           /* [lambda_count] */
     int64_t tail;             /* [loss] tail, or tail_fraction of all collisions, rounded to the nearest */
-    int64_t starts;           /* [search] starts of each grid point, random but for the last neighbour_starts */
+    int64_t starts;           /* [search] starts of each grid point, random but for the last neighbour_starts
+                                  or finalists */
     int64_t
         neighbour_starts; /* [search] starts from the optima of the grid points with the next lower lambda and g */
     int64_t agree;        /* [search] starts that must find a grid point's best loss to end it; 0: all are run */
+    int64_t race;         /* [search] evaluations after which a random start ends; 0: there is no race */
+    int64_t finalists;    /* [search] starts that go on from the best ends of a race */
     uint64_t seed;        /* [search] seed */
     struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
     double band_tolerance;                 /* [numerics] band_tolerance */

@@ -93,6 +93,8 @@ static void defaults(void **state)
     assert_int_equal(config.starts, 64);
     assert_int_equal(config.neighbour_starts, 0);
     assert_int_equal(config.agree, 0);
+    assert_int_equal(config.race, 0);
+    assert_int_equal(config.finalists, 0);
     assert_int_equal(config.seed, 1);
     assert_true(config.optimizer.ftol == usual.ftol && config.optimizer.gtol == usual.gtol);
     assert_int_equal(config.optimizer.iterations, usual.iterations);
@@ -324,6 +326,8 @@ static void assert_same(const struct mm_config *a, const struct mm_config *b)
     assert_int_equal(a->starts, b->starts);
     assert_int_equal(a->neighbour_starts, b->neighbour_starts);
     assert_int_equal(a->agree, b->agree);
+    assert_int_equal(a->race, b->race);
+    assert_int_equal(a->finalists, b->finalists);
     assert_true(a->seed == b->seed);
     assert_true(a->optimizer.ftol == b->optimizer.ftol && a->optimizer.gtol == b->optimizer.gtol);
     assert_int_equal(a->optimizer.iterations, b->optimizer.iterations);
@@ -379,6 +383,23 @@ static void canonical_text_is_complete(void **state)
                                      "iterations = 15000\nevaluations = 15000\n"
                                      "ftol = 2.2e-09\ngtol = 1e-05\ncorrections = 10\n"
                                      "\n[numerics]\nband_tolerance = 1e-16\n");
+    mm_config_free(&config);
+}
+
+/* A race is told in the text, and its absence is not: earlier runs keep their identity. */
+static void a_race_is_in_the_text(void **state)
+{
+    (void)state;
+    static const char *const race[OVERRIDES_MAX] = {"search.race=12", "search.finalists=8"};
+    struct mm_config config;
+    struct mm_config again;
+    parse_good(SHORTEST, race, &config);
+    assert_int_equal(config.race, 12);
+    assert_int_equal(config.finalists, 8);
+    assert_non_null(strstr(config.text, "agree = 0\nrace = 12\nfinalists = 8\nseed = 1\n"));
+    parse_good(config.text, none, &again);
+    assert_same(&config, &again);
+    mm_config_free(&again);
     mm_config_free(&config);
 }
 
@@ -528,6 +549,19 @@ static const struct bad_case bad_values[] = {
     {SHORTEST,
      {"search.agree=65"},
      "--set search.agree=65: each grid point has 64 starts (search.starts); expected"},
+    {SHORTEST,
+     {"search.race=10"},
+     "my.ini: search.finalists is missing; search.race and search.finalists go together: expected an integer 0 .. "
+     "starts - 1"},
+    {SHORTEST, {"search.finalists=3"}, "search.race is missing; search.race and search.finalists go together"},
+    {SHORTEST,
+     {"search.race=10", "search.finalists=64"},
+     "--set search.finalists=64: each grid point has 64 starts (search.starts); expected"},
+    {SHORTEST,
+     {"search.race=10", "search.finalists=3", "search.agree=2"},
+     "--set search.race=10: a race goes with neither search.neighbour_starts nor search.agree"},
+    {SHORTEST, {"search.race=10", "search.finalists=3", "search.neighbour_starts=2"}, "a race goes with neither"},
+    {SHORTEST, {"search.race=1000000001", "search.finalists=3"}, "expected an integer 0 .. 1000000000"},
     {SHORTEST, {"search.seed=18446744073709551616"}, "expected an integer 0 .. 18446744073709551615"},
     {SHORTEST, {"search.seed=-1"}, "expected an integer 0 .. 18446744073709551615"},
     {SHORTEST, {"search.ftol=-1e-9"}, "expected a finite number >= 0"},
@@ -874,7 +908,7 @@ static void describes_its_keys(void **state)
                         "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
                         "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
                         "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\nsearch.agree=0\n"
-                        "search.seed=1\nsearch.iterations=15000\n"
+                        "search.race=0\nsearch.finalists=0\nsearch.seed=1\nsearch.iterations=15000\n"
                         "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
                         "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
 }
@@ -893,6 +927,7 @@ int main(void)
         cmocka_unit_test(overrides_replace_and_define),
         cmocka_unit_test(canonical_text_reads_back),
         cmocka_unit_test(canonical_text_is_complete),
+        cmocka_unit_test(a_race_is_in_the_text),
         cmocka_unit_test(bounds_are_inclusive),
         cmocka_unit_test(many_batches),
         cmocka_unit_test(refuses_bad_lines),

@@ -976,8 +976,7 @@ void test_injected_failures_reach_the_caller(void **)
         assert_int_equal(allocate_and_increment(&memory, &error), call < 3 ? MM_ERROR_DEVICE : MM_OK);
         emulation_fail_after(0, cudaSuccess);
         if (call < 3) {
-            std::string expected =
-                std::string("CUDA device 0: cudaErrorMemoryAllocation (out of memory) from ") + calls[call];
+            std::string expected = std::string("cudaErrorMemoryAllocation (out of memory) from ") + calls[call];
             assert_string_equal(error.message, expected.c_str());
         }
         assert_int_equal(cudaPeekAtLastError(), cudaSuccess); /* the next launch does not report it */

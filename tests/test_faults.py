@@ -48,6 +48,26 @@ def test_a_call_fails():
     survive(campaign.at_every_call(BENCH, "short write", some_calls(3), "short"))
 
 
+def test_a_disk_fails_from_the_beginning():
+    """A disk that fails before the search has begun is waited for, too, and named."""
+    for action in ("ENOSPC", "EIO"):
+        tally = campaign.at_every_call(BENCH, f"{action} from the first calls on", (1, 4, 9), action, forever=True)
+        survive(tally)
+        assert tally.codes == {75: 3}, tally.codes
+        tally = campaign.at_every_call(BENCH, f"{action} at one of the first calls", (1, 4, 9), action)
+        survive(tally)
+        assert tally.codes == {0: 3}, tally.codes
+
+
+def test_a_read_fails():
+    tally = campaign.unreadable(BENCH, sorted(CHANCE.sample(range(1, 40), 4)))
+    survive(tally)
+    assert set(tally.codes) == {0}, tally.codes
+    tally = campaign.unreadable(BENCH, (1, 12), forever=True)
+    survive(tally)
+    assert set(tally.codes) == {75}, tally.codes
+
+
 def test_a_merge_is_disturbed():
     survive(campaign.in_a_merge(BENCH, 7, 60))
 

@@ -246,6 +246,36 @@ static void equal_values_are_no_neighbours(void **state)
     free_fixture(&fixture);
 }
 
+/* --------------------------------------------------------------------------------------------- races */
+
+/* The random starts of every grid point are short; the finalists go on from the best ends of their own grid point.
+ */
+static void finalists_go_on_from_the_best_ends(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    make_fixture(&fixture, "g = 1,2", "10", "starts = 6\nrace = 3\nfinalists = 3\nevaluations = 50");
+    static const int64_t racing[] = {0, 1, 2, 6, 7, 8};
+    static const double losses[] = {-0.2, -0.4, -0.4 + 1e-9, -0.1, -0.2, -0.3};
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(mm_plan_next(fixture.plan, false), racing[i]);
+        assert_int_equal(mm_plan_start_source(fixture.plan, racing[i]), -1);
+        assert_int_equal(mm_plan_evaluations(fixture.plan, racing[i]), 3);
+    }
+    assert_int_equal(mm_plan_next(fixture.plan, false), -1); /* the finalists wait */
+    for (size_t i = 0; i < 6; i++)
+        end_chain(&fixture, racing[i], losses[i]);
+    static const int64_t finalists[] = {3, 4, 5, 9, 10, 11};
+    static const int64_t sources[] = {1, 0, -1, 8, 7, 6}; /* of chains 1 and 2, which agree, one goes on */
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(mm_plan_next(fixture.plan, false), finalists[i]);
+        assert_int_equal(mm_plan_start_source(fixture.plan, finalists[i]), sources[i]);
+        assert_int_equal(mm_plan_evaluations(fixture.plan, finalists[i]), 50);
+    }
+    assert_int_equal(mm_plan_next(fixture.plan, true), -1);
+    free_fixture(&fixture);
+}
+
 /* ---------------------------------------------------------------------------------------- the search */
 
 static struct mm_results search(const char *text, struct mm_config *config, int threads, size_t slots)
@@ -264,20 +294,58 @@ static const char neighbour_search[] = "[cavity]\nlevels = 14\n[coupling]\ng = 0
                                        "[batch.2]\nqubits = 5\nc = 0.25\nq = 0.5\n[loss]\nlambda = 1,10\ntail = 6\n"
                                        "[search]\nstarts = 9\nneighbour_starts = 2\nagree = 3\niterations = 40\n";
 
-/* Both passes and the stop give the same bits whatever runs side by side. */
-static void search_is_deterministic(void **state)
+/* Fills text with that search, other keys in place of its last ones. */
+static void replace_keys(size_t size, char *text, const char *keys)
 {
-    (void)state;
+    int kept = (int)(strstr(neighbour_search, "neighbour_starts") - neighbour_search);
+    snprintf(text, size, "%.*s%s", kept, neighbour_search, keys);
+}
+
+static void assert_deterministic(const char *text)
+{
     struct mm_config config;
-    struct mm_results expected = search(neighbour_search, &config, 1, 1);
+    struct mm_results expected = search(text, &config, 1, 1);
     mm_config_free(&config);
     for (size_t slots = 2; slots < 50; slots += 13) {
-        struct mm_results results = search(neighbour_search, &config, 2, slots);
+        struct mm_results results = search(text, &config, 2, slots);
         assert_same_results(&expected, &results);
         mm_config_free(&config);
         mm_results_free(&results);
     }
     mm_results_free(&expected);
+}
+
+/* Both passes, the stop and a race give the same bits whatever runs side by side. */
+static void search_is_deterministic(void **state)
+{
+    (void)state;
+    char race[512];
+    replace_keys(sizeof race, race, "race = 5\nfinalists = 3\niterations = 40\n");
+    assert_deterministic(neighbour_search);
+    assert_deterministic(race);
+}
+
+/* After a race the finalists go on where its best chains ended, and none ends worse than it began. */
+static void finalists_improve_on_the_race(void **state)
+{
+    (void)state;
+    struct mm_config config;
+    char text[512];
+    replace_keys(sizeof text, text, "race = 5\nfinalists = 3\niterations = 40\n");
+    struct mm_results results = search(text, &config, 2, 0);
+    for (int64_t first = 0; first < 36; first += 9) {
+        const struct mm_chain *best = &results.chains[first];
+        for (const struct mm_chain *racing = best; racing < &results.chains[first + 6]; racing++) {
+            assert_in_range(racing->evaluations, 1, 5);
+            best = racing->evaluation.loss < best->evaluation.loss ? racing : best;
+        }
+        const struct mm_chain *finalist = &results.chains[first + 6];
+        for (int p = 0; p < 4; p++)
+            assert_float_equal(finalist->initial[p], best->final[p], 1e-15);
+        assert_true(finalist->evaluation.loss <= best->evaluation.loss + 1e-12);
+    }
+    mm_results_free(&results);
+    mm_config_free(&config);
 }
 
 /* A start from a neighbour is where the neighbour's best random start ended. */
@@ -312,7 +380,9 @@ int main(void)
         cmocka_unit_test(neighbours_take_turns_from_their_best_optima),
         cmocka_unit_test(waiting_chains_are_passed_over_when_idle),
         cmocka_unit_test(equal_values_are_no_neighbours),
+        cmocka_unit_test(finalists_go_on_from_the_best_ends),
         cmocka_unit_test(search_is_deterministic),
+        cmocka_unit_test(finalists_improve_on_the_race),
         cmocka_unit_test(search_starts_at_the_neighbours_optimum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

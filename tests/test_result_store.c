@@ -544,7 +544,7 @@ static void full_disk_is_told_and_borne(void **state)
     sleep(1);
     settle(store);
     assert_int_equal(run.lines, 2);
-    assert_mentions(run.last, run.file, "saved again");
+    assert_mentions(run.last, run.file, "the disk works again");
     assert_on_disk(&run, 0, 8, 1);
     finish(store);
     end_run(&run);

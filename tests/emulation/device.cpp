@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "block.h"
 #include "emulation.h"
@@ -18,7 +19,19 @@ struct device_errors {
     cudaError_t asked_for = cudaSuccess;
 };
 
-device_errors errors;
+/** For a whole program on the emulated device: MM_EMULATION_LOSE_DEVICE_AT=n loses it at the n-th call. */
+device_errors errors_of_environment()
+{
+    device_errors asked;
+    const char *call = std::getenv("MM_EMULATION_LOSE_DEVICE_AT");
+    if (call != nullptr) {
+        asked.calls_to_failure = std::strtol(call, nullptr, 10);
+        asked.asked_for = cudaErrorLaunchFailure;
+    }
+    return asked;
+}
+
+device_errors errors = errors_of_environment();
 int device_count = 1;
 thread_local int current_device = 0; /* each thread of the host has its own */
 

@@ -77,6 +77,22 @@ def in_a_merge(bench, first=1, stride=1):
     return tally
 
 
+def unreadable(bench, numbers, forever=False):
+    """The n-th read of a run that goes on with a result file and a journal fails, or every one from it on."""
+    tally = Tally("EIO at the n-th read of a run that resumes" + (", and at all after it" if forever else ""))
+    whole = half_done(bench)
+    committed = bench.found(tally, "before the run")
+    for number in numbers:
+        bench.clear(whole)
+        code, told, calls, more = bench.disturbed(at=number, action="unreadable", forever=int(forever))
+        if sum(call.kind == "D" for call in calls) < number:
+            break
+        what = f"EIO at read {number}{' and ever after' if forever else ''}"
+        bench.check_code(tally, what, code, told)
+        bench.check(tally, what, committed | more)
+    return tally
+
+
 # ------------------------------------------------------------------------------------------------- power loss
 
 

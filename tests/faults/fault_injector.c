@@ -11,10 +11,10 @@
  *                       short    a write writes half of its bytes, and says so
  *                       ENOSPC   the call fails if it needs space
  *                       EIO      the call fails; of a write, half is written
- *     MM_FAULT_FOREVER  1: so do all calls after it
- *     MM_FAULT_LOG      file that every counted call is appended to, with its data (see struct entry)
- *     MM_FAULT_CLOCK    seconds that pass whenever the program looks at a clock, and else only while it sleeps,
- * which then takes no time: the same run does the same again
+ *                       unreadable  instead of those calls reads are counted (read, pread), and this one fails with
+ * EIO MM_FAULT_FOREVER  1: so do all calls after it MM_FAULT_LOG      file that every counted call is appended to,
+ * with its data (see struct entry) MM_FAULT_CLOCK    seconds that pass whenever the program looks at a clock, and
+ * else only while it sleeps, which then takes no time: the same run does the same again
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +46,7 @@ enum kind {
     LINK = 'L',
     UNLINK = 'U',
     FOLDER = 'M', /* mkdir, rmdir */
+    READ = 'D',   /* in the log only where reads are counted */
 };
 
 /* An entry of the log; its two paths and the data follow. */
@@ -64,6 +65,7 @@ static struct {
     const char *folder;
     size_t folder_length;
     const char *action;
+    bool of_reads; /* it strikes reads */
     uint64_t at;
     bool forever;
     int log;
@@ -82,6 +84,7 @@ __attribute__((constructor)) static void begin(void)
     faults.folder = getenv("MM_FAULT_FOLDER");
     faults.folder_length = faults.folder == NULL ? 0 : strlen(faults.folder);
     faults.action = getenv("MM_FAULT_ACTION");
+    faults.of_reads = faults.action != NULL && strcmp(faults.action, "unreadable") == 0;
     faults.at = at == NULL ? 0 : strtoull(at, NULL, 10);
     faults.forever = forever != NULL && strcmp(forever, "1") == 0;
     faults.clock = speed == NULL ? 0 : strtod(speed, NULL);
@@ -152,6 +155,8 @@ static void die(void)
 /* Counts a call and tells what becomes of it. Does not return if the process is to die before it. */
 static struct fate decide(enum kind kind)
 {
+    if ((kind == READ) != faults.of_reads)
+        return (struct fate){0};
     struct fate fate = {.number = ++faults.count};
     if (faults.at == 0 || fate.number < faults.at || (fate.number > faults.at && !faults.forever))
         return fate;
@@ -162,7 +167,7 @@ static struct fate decide(enum kind kind)
     fate.half = kind == WRITE && strcmp(action, "ENOSPC") != 0;
     if (strcmp(action, "ENOSPC") == 0 && needs_space(kind))
         fate.failure = ENOSPC;
-    if (strcmp(action, "EIO") == 0)
+    if (strcmp(action, "EIO") == 0 || faults.of_reads)
         fate.failure = EIO;
     return fate;
 }
@@ -277,6 +282,43 @@ ssize_t pwritev(int descriptor, const struct iovec *pieces, int count, off_t off
 ssize_t pwritev64(int descriptor, const struct iovec *pieces, int count, off64_t offset)
 {
     return write_pieces(descriptor, pieces, count, offset);
+}
+
+/* -------------------------------------------------------------------------------------------------- reading */
+
+/* At the position of the file if offset is negative. */
+static ssize_t struck_read(int descriptor, void *data, size_t size, int64_t offset)
+{
+    char path[PATH_SIZE];
+    if (faults.of_reads)
+        path_of(descriptor, path);
+    if (faults.of_reads && is_watched(path)) {
+        pthread_mutex_lock(&one_call);
+        struct fate fate = decide(READ);
+        note(READ, fate, 0, offset, path, "", 0, "", false);
+        pthread_mutex_unlock(&one_call);
+        errno = fate.failure;
+        if (fate.failure != 0)
+            return -1;
+    }
+    if (offset < 0)
+        return syscall(SYS_read, descriptor, data, size);
+    return syscall(SYS_pread64, descriptor, data, size, offset);
+}
+
+ssize_t read(int descriptor, void *data, size_t size)
+{
+    return struck_read(descriptor, data, size, -1);
+}
+
+ssize_t pread(int descriptor, void *data, size_t size, off_t offset)
+{
+    return struck_read(descriptor, data, size, offset);
+}
+
+ssize_t pread64(int descriptor, void *data, size_t size, off64_t offset)
+{
+    return struck_read(descriptor, data, size, offset);
 }
 
 /* ------------------------------------------------------------------------------------- calls on a descriptor */

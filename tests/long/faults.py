@@ -49,6 +49,8 @@ def table_rows():
     yield "quick", campaign.two_writers, [(share(30, part),) for part in parts]
     yield "quick", campaign.full_disk, [(sizes[part::WORKERS],) for part in parts]
     yield "quick", campaign.in_a_merge, [(part * STRIDE + 1, WORKERS * STRIDE) for part in parts]
+    for forever in (False, True):
+        yield "quick", campaign.unreadable, [(numbers, forever) for numbers in calls]
     for fault, action, forever in ways:
         yield "quick", campaign.at_every_call, [(fault, numbers, action, forever) for numbers in calls]
 
