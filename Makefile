@@ -479,7 +479,7 @@ check-gpu: $(GPU_TESTS) ## the tests of the CUDA backend on this machine's devic
 
 bench-gpu: $(BENCH_GPU) ## speed of the CUDA backend beside the cpu's, kept in bench/results
 	@$(BENCH_GPU) >$(BUILD)/gpu/bench.txt && cat $(BUILD)/gpu/bench.txt \
-	    && cp $(BUILD)/gpu/bench.txt bench/results/gpu-$$(date -u +%Y-%m-%d).txt
+	    && mkdir -p bench/results && cp $(BUILD)/gpu/bench.txt bench/results/gpu-$$(date -u +%Y-%m-%d).txt
 
 demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts and compare them
 	@data/demo.sh $(PROGRAM) $(COMPARE_OPTIMA) $(BUILD)/demo

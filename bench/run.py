@@ -102,6 +102,7 @@ def main():
     told = {"date": now.isoformat(timespec="seconds"), "quick": quick, **run_all(build, quick)}
     name = re.sub(r"[^a-z0-9]+", "-", f"{told['processor']} {told['cores']} cores".lower()).strip("-")
     path = os.path.join(os.path.join(build, "bench") if quick else results, f"{now:%Y-%m-%d}-{name}")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".json", "w", encoding="utf-8") as out:
         json.dump(told, out, indent=1)
         out.write("\n")

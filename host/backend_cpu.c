@@ -88,13 +88,19 @@ static size_t cpu_preferred_points(const void *state)
     return (size_t)cpu->threads * POINTS_PER_THREAD;
 }
 
+/* Threads for so many chains: one without work would only spin beside the others. */
+static int team_size(const struct cpu_backend *cpu, size_t count)
+{
+    return count > 0 && count < (size_t)cpu->threads ? (int)count : cpu->threads;
+}
+
 static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *points,
                               struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                               struct mm_error *error)
 {
     struct cpu_backend *cpu = state;
     mm_status worst = MM_OK;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(cpu->threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team_size(cpu, count))
     for (size_t i = 0; i < count; i++) {
         struct mm_error own = {0};
         struct mm_channel_gradient *gradient = gradients == NULL ? NULL : gradients + i * cpu->free_batches;
@@ -125,7 +131,7 @@ static mm_status cpu_evolve_drawn(void *state, size_t count, int64_t collisions,
 {
     struct cpu_backend *cpu = state;
     mm_status worst = MM_OK;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(cpu->threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team_size(cpu, count))
     for (size_t i = 0; i < count; i++) {
         struct mm_error own = {0};
         mm_status status = mm_cpu_evolve_drawn(&cpu->runs[omp_get_thread_num()], &drawn[i * (size_t)collisions],

@@ -4,6 +4,7 @@ A script that imports it is called as `python3 SCRIPT PROGRAM` and closes with "
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,9 @@ import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TIMEOUT = 300  # seconds; far more than any command takes
+
+# Whoever started the tests in the background may have told them to ignore it; the program would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def write(name, content):
