@@ -42,6 +42,14 @@ def machine():
             "versions": {name: importlib.metadata.version(name) for name in VERSIONS}}  # fmt: skip
 
 
+def measure_cpu(bench_cpu, library):
+    """The tables of bench_cpu, printed; their lines."""
+    print("measuring: the cpu backend by itself", file=sys.stderr, flush=True)
+    tables = subprocess.check_output([bench_cpu], env=measure.environment(library), text=True)
+    print(tables, flush=True)
+    return tables.splitlines()
+
+
 def compare_optimizers(library, starts):
     """The figures of compare_optimizers.py, printed as a table."""
     print("measuring: optimisers", file=sys.stderr, flush=True)
@@ -83,8 +91,7 @@ def run_all(build, quick):
     compare_peers.print_memory(told["rows"])
     told["growth"] = growth.measure_growth(library, quick)
     growth.print_growth(told["growth"])
-    subprocess.run([os.path.join(build, "bench", "bench_cpu")], check=True, env=measure.environment(library))
-    print()
+    told["cpu"] = measure_cpu(os.path.join(build, "bench", "bench_cpu"), library)
     told["optimizers"] = compare_optimizers(library, 8 if quick else STARTS)
     told["stops"] = compare_stops(program, quick)
     with tempfile.TemporaryDirectory() as folder:

@@ -383,6 +383,7 @@ static bool show_complete(struct search_run *current, int *code)
     if (complete) {
         if (!current->command->quiet)
             cli_report("%s: every chain of this search is there already", current->output);
+        mm_store_tidy(current->output);
         *code = print_results(current, store, &error) == MM_OK ? 0 : cli_fail(&error);
     }
     mm_store_close(store);

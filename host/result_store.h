@@ -65,6 +65,10 @@ mm_status mm_store_settle(struct mm_store *store, struct mm_error *error);
  */
 mm_status mm_store_refresh(struct mm_store *store, struct mm_error *error);
 
+/** Removes what killed processes left beside the complete result of a run: its lock, shares, unfinished files.
+ * Nothing happens if somebody holds the lock, or if nothing may be changed here. */
+void mm_store_tidy(const char *path);
+
 /** Commits and folds, trying again for `patience`; after that the journal holds what the result file does not.
  * Removes the journal if all is in the file. To be followed by mm_store_close. */
 mm_status mm_store_finish(struct mm_store *store, struct mm_error *error);

@@ -21,6 +21,7 @@
 #include "result_fold.h"
 #include "run_lock.h"
 #include "store.h"
+#include "task_share.h"
 #include "utc_time.h"
 
 static const double patience_when_stopped = 3; /* seconds to wait for the run's lock */
@@ -217,6 +218,17 @@ void mm_store_remove_unfinished(const char *path)
     if (listed)
         mm_files_beside_free(paths, count);
     free(hidden);
+}
+
+void mm_store_tidy(const char *path)
+{
+    struct mm_run_lock lock = {0};
+    bool taken = false;
+    if (mm_run_lock_take(&lock, path, 0, NULL, &taken, NULL) != MM_OK || !taken)
+        return;
+    mm_store_remove_unfinished(path);
+    (void)mm_task_share_remove(path, NULL); /* what cannot be removed harms nobody */
+    mm_run_lock_release(&lock);
 }
 
 mm_status mm_store_fold_now(struct mm_store *store, double patience, bool *done, struct mm_error *error)

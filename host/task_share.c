@@ -19,6 +19,7 @@
 #include "agreement.h"
 #include "chain_record.h"
 #include "files_beside.h"
+#include "journal_list.h"
 #include "output_file.h"
 #include "patience.h"
 #include "task_share.h"
@@ -235,14 +236,27 @@ void mm_task_share_free(struct mm_task_share *share)
     *share = (struct mm_task_share){0};
 }
 
-mm_status mm_task_share_remove(const char *output, struct mm_error *error)
+/* Removes the files whose names begin with `beginning` and ".share.". */
+static mm_status remove_shares(const char *beginning, struct mm_error *error)
 {
     char **paths = NULL;
     size_t count = 0;
-    mm_status status = mm_files_beside(output, ".share.", &paths, &count, error);
+    mm_status status = mm_files_beside(beginning, ".share.", &paths, &count, error);
     for (size_t i = 0; i < count && status == MM_OK; i++)
         if (unlink(paths[i]) != 0 && errno != ENOENT)
             status = mm_fail(error, MM_ERROR_SYSTEM, "%s: cannot be removed: %s", paths[i], strerror(errno));
     mm_files_beside_free(paths, count); /* none after a failed listing */
+    return status;
+}
+
+mm_status mm_task_share_remove(const char *output, struct mm_error *error)
+{
+    char *hidden = mm_journal_hidden(output); /* shares that their writers were killed in */
+    if (hidden == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", output);
+    mm_status status = remove_shares(output, error);
+    if (status == MM_OK)
+        status = remove_shares(hidden, error);
+    free(hidden);
     return status;
 }

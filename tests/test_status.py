@@ -53,6 +53,15 @@ def kill(process):
     process.communicate()
 
 
+def test_what_the_dead_left_beside_a_complete_result_is_removed():
+    write("small.ini", SMALL)
+    search("small.ini")
+    for name in ("small.h5.lock", "small.h5.share.T3", ".small.h5.share.T3.unfinished.abcdef", ".small.h5.unfinished.abcdef"):
+        write(name, "")
+    search("small.ini")
+    assert beside("small.h5") == [], beside("small.h5")
+
+
 def test_complete():
     write("small.ini", SMALL)
     search("small.ini")

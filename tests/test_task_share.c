@@ -181,6 +181,19 @@ static void damage_is_noticed(void **state)
     mm_task_share_free(&share);
 }
 
+/* A task that is killed while it writes the shares leaves a hidden file behind. */
+static void unfinished_shares_are_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[sizeof fixture->folder + 64];
+    snprintf(path, sizeof path, "%s/.out.h5.share.T3.unfinished.abcdef", fixture->folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(mm_task_share_remove(fixture->output, NULL), MM_OK);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void another_run_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -206,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(grid_points_stay_together_with_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_viewer_creates_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unfinished_shares_are_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_run_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
