@@ -3,9 +3,10 @@
  * A chain is one optimisation of the free batches from one start at one grid point (g, lambda). Its
  * variables are (c, phi) of each free batch in [0, 1] x [0, pi/2], with phi = theta/2 and q = sin^2(phi): the loss
  * is smooth in them, bounds included, where it has infinite slopes in q. The optimiser's first model has the same
- * scale in all variables, and phi suits it better than theta: a fifth fewer evaluations. Its first trials are kept
- * short: the instability is so steep that models made of it point across the whole square, to c = 1 or q = 1, where
- * the loss has the trivial minimum 0 and high walls.
+ * scale in all variables, and phi suits it better than theta: a fifth fewer evaluations. Its first trials go
+ * no further than half the side of the square: the instability is so steep that models made of it point across it,
+ * to c = 1 or q = 1, where the loss has the trivial minimum 0 and high walls. Much shorter ones end more often at
+ * the kinks of the instability.
  *
  * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
  * told its value and gradient. A chain that ends leaves its slot to the next unfinished chain at once, so that the
@@ -21,7 +22,7 @@
 #include "results.h"
 #include "search.h"
 
-static const double trial_length = 0.1; /* longest first trial of a line search */
+static const double trial_length = 0.5; /* longest first trial of a line search */
 
 /* One chain in flight. */
 struct slot {

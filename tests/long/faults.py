@@ -17,6 +17,7 @@ import campaign  # noqa: E402
 import runs  # noqa: E402
 
 STRIDE = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+READ_STRIDE = 25  # a run that resumes reads some thousand times, most of them rows one after the other
 WORKERS = len(os.sched_getaffinity(0))
 BENCHES = {"quick": lambda: runs.Bench(runs.search(2000)), "slow": lambda: runs.Bench(runs.slow_search())}
 
@@ -49,8 +50,9 @@ def table_rows():
     yield "quick", campaign.two_writers, [(share(30, part),) for part in parts]
     yield "quick", campaign.full_disk, [(sizes[part::WORKERS],) for part in parts]
     yield "quick", campaign.in_a_merge, [(part * STRIDE + 1, WORKERS * STRIDE) for part in parts]
+    reads = [range(1 + part * STRIDE * READ_STRIDE, 1000000, WORKERS * STRIDE * READ_STRIDE) for part in parts]
     for forever in (False, True):
-        yield "quick", campaign.unreadable, [(numbers, forever) for numbers in calls]
+        yield "quick", campaign.unreadable, [(numbers, forever) for numbers in reads]
     for fault, action, forever in ways:
         yield "quick", campaign.at_every_call, [(fault, numbers, action, forever) for numbers in calls]
 
