@@ -225,8 +225,11 @@ mm_status mm_journal_list(const char *output, bool lock, struct mm_journal_file 
     status = *files == NULL ? mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory to list its journals", output)
                             : open_files(paths, path_count, lock, *files, count, error);
     mm_files_beside_free(paths, path_count);
-    if (status != MM_OK)
+    if (status != MM_OK) {
         mm_journal_list_free(*files, *count);
+        *files = NULL;
+        *count = 0;
+    }
     return status;
 }
 
