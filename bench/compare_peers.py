@@ -241,7 +241,7 @@ def all_rows(program, library, quick):
         rows.append(measured_row(name, gradient_plan(batches), library, rounds))
     rows.append(measured_row("16 gradients in one call", many_plan(16), library, rounds))
     once = {OURS: 1, "numba_loops": 1, "jax_scan": 1, "stencil_numpy": 1}
-    rounds_of_search = once if quick else {**once, OURS: 3, "numba_loops": 3, "jax_scan": 2}
+    rounds_of_search = once if quick else {**once, OURS: 3, "numba_loops": 3}
     starts = 4 if quick else 16
     search = SearchComparison(program, library, [COUPLING], [1.0], starts)
     rows.append(search_row(f"search, {starts} starts", search, rounds_of_search, forward, True))
