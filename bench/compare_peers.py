@@ -3,7 +3,6 @@
 Before anything is timed, every peer has to give our loss to 1e-9 and our gradient to 1e-6 on a problem with a fixed
 and two free batches; whichever does not ends the benchmark.
 """
-import csv
 import math
 import os
 import statistics
@@ -143,8 +142,7 @@ class SearchComparison:
             messages.seek(0)
             if status != 0:
                 sys.exit("run.py: micromaser search failed: " + messages.read())
-        shown = subprocess.check_output([self.program, "show", file, "chains", "--csv"], text=True)
-        chains = list(csv.DictReader(shown.splitlines()))
+        chains = measure.read_chains(self.program, file)
         self.points = [[self.g[int(chain["g_index"])], self.lambdas[int(chain["lambda_index"])],
                         [[float(chain["initial_c1"]), float(chain["initial_q1"])]]] for chain in chains]  # fmt: skip
         self.best = self.best_of_cells([float(chain["loss"]) for chain in chains])

@@ -1,11 +1,10 @@
 """compare_stops.py - what ending starts early saves: `agree` and a race beside the whole search, on the paper's cases."""
-import csv
 import os
 import subprocess
 import sys
 import tempfile
 
-from measure import CORES, number, print_table
+from measure import CORES, number, print_table, read_chains
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data")
 CASES = ("identical_stream", "two_batches", "improved_protocol")
@@ -27,8 +26,7 @@ def search(program, folder, case, starts, settings):
     for setting in (f"loss.lambda={LAMBDA}", f"search.starts={starts}", *settings):
         command += ["--set", setting]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    shown = subprocess.check_output([program, "show", file, "chains", "--csv"], text=True)
-    chains = list(csv.DictReader(shown.splitlines()))
+    chains = read_chains(program, file)
     return [float(chain["loss"]) for chain in chains], sum(int(chain["evaluations"]) for chain in chains)
 
 

@@ -4,6 +4,7 @@ Whatever is compared is measured one after the other in every round, so that a c
 a ratio is the median of the ratios of the rounds. Slow peers are given a part of the work and their seconds are
 multiplied by a factor, which is part of the measurement and told in every table.
 """
+import csv
 import json
 import math
 import os
@@ -78,6 +79,12 @@ def take_turns(measurements, library, rounds):
         m.megabytes = process.ask("memory")["bytes"] / 1e6
         process.close()
     return measurements
+
+
+def read_chains(program, file):
+    """The chains of a result file, as dictionaries of texts."""
+    shown = subprocess.check_output([program, "show", file, "chains", "--csv"], text=True)
+    return list(csv.DictReader(shown.splitlines()))
 
 
 # ---------------------------------------------------------------------------------------------------- numbers

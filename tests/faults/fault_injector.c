@@ -11,10 +11,11 @@
  *                       short    a write writes half of its bytes, and says so
  *                       ENOSPC   the call fails if it needs space
  *                       EIO      the call fails; of a write, half is written
- *                       unreadable  instead of those calls reads are counted (read, pread), and this one fails with
- * EIO MM_FAULT_FOREVER  1: so do all calls after it MM_FAULT_LOG      file that every counted call is appended to,
- * with its data (see struct entry) MM_FAULT_CLOCK    seconds that pass whenever the program looks at a clock, and
- * else only while it sleeps, which then takes no time: the same run does the same again
+ *                       unreadable  reads (read, pread) are counted instead of those calls, and fail with EIO
+ *     MM_FAULT_FOREVER  1: so do all calls after it
+ *     MM_FAULT_LOG      file that every counted call is appended to, with its data (see struct entry)
+ *     MM_FAULT_CLOCK    seconds that pass whenever the program looks at a clock, and else only while it sleeps,
+ *                       which then takes no time: the same run does the same again
  */
 #include <errno.h>
 #include <fcntl.h>
