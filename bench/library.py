@@ -26,7 +26,8 @@ class ProblemStructure(Structure):
 
 
 class Point(Structure):
-    _fields_ = [("g", c_double), ("lam", c_double), ("parameters", POINTER(c_double))]
+    _fields_ = [("g", c_double), ("lam", c_double), ("parameters", POINTER(c_double)),
+                ("gradient_limit", POINTER(c_double))]  # fmt: skip
 
 
 class Evaluation(Structure):
@@ -58,6 +59,8 @@ class Library:
         self.c.mm_optimizer_default_options.restype = OptimizerOptions
         self.c.mm_optimizer_ask.restype = POINTER(c_double)
         self.c.mm_optimizer_ask.argtypes = self.c.mm_optimizer_free.argtypes = [c_void_p]
+        self.c.mm_optimizer_gradient_limit.restype = c_double
+        self.c.mm_optimizer_gradient_limit.argtypes = [c_void_p]
         self.c.mm_optimizer_tell.argtypes = [c_void_p, c_double, c_void_p]
         self.c.mm_solver_close.argtypes = [c_void_p]
         self.c.mm_random_start.argtypes = [ctypes.c_uint64, c_int32, c_int32, c_int32, c_size_t, c_void_p]
@@ -94,7 +97,7 @@ class Peer:
         """Evaluations and channel gradients at many points (g, lambda, parameters)."""
         kept = [np.ascontiguousarray(parameters, dtype=float) for _, _, parameters in points]
         given = (Point * len(points))(*(
-            Point(g, lam, array.ctypes.data_as(POINTER(c_double))) for (g, lam, _), array in zip(points, kept)))  # fmt: skip
+            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None) for (g, lam, _), array in zip(points, kept)))  # fmt: skip
         evaluations = (Evaluation * len(points))()
         channels = np.empty((len(points), int(self.problem.free.sum()), 2))
         self.library.call("mm_solver_evaluate", self.solver, c_size_t(len(points)), given, evaluations,
@@ -131,7 +134,7 @@ class Peer:
         """R after a protocol of one batch, and its energy before and after every collision."""
         ((collisions, c, q),) = protocol
         energies, state, parameters = np.empty(collisions + 1), State(), (c_double * 2)(c, q)
-        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters)), c_int64(collisions),
+        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters, None)), c_int64(collisions),
                           c_void_p(energies.ctypes.data), byref(state))  # fmt: skip
         R = np.ctypeslib.as_array(state.density, (state.levels, state.levels)).copy()
         self.library.c.mm_state_free(byref(state))
@@ -156,5 +159,6 @@ def minimize(function, start, upper, trial_length, options):
         x = np.ctypeslib.as_array(library.c.mm_optimizer_ask(optimizer), (n,)).copy()
         value, gradient = function(x)
         gradient = np.ascontiguousarray(gradient)
-        reason = library.c.mm_optimizer_tell(optimizer, value, gradient.ctypes.data)
+        wanted = value <= library.c.mm_optimizer_gradient_limit(optimizer)
+        reason = library.c.mm_optimizer_tell(optimizer, value, gradient.ctypes.data if wanted else None)
     library.c.mm_optimizer_free(optimizer)

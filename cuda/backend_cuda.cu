@@ -259,7 +259,7 @@ mm_status cuda_evaluate(void *state, size_t count, const struct mm_point *points
     if (status != MM_OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        cuda->items[i] = {i, cuda->classes[i], false, false, false};
+        cuda->items[i] = {i, cuda->classes[i], false, false, false, false};
     qsort(cuda->items, count, sizeof *cuda->items, compare_items);
     status = share_out(cuda, job, count, error);
     for (size_t i = 0; status == MM_OK && i < count; i++)

@@ -54,6 +54,7 @@ struct mm_cuda_item {
     struct mm_chain_class size; /* in: the class to begin with; out: the one it ended in */
     bool settled;               /* it has been sent to its own class: where it ends after that, it is finished */
     bool finished;
+    bool swept; /* its gradient is wanted */
     bool eigen_failed;
 };
 

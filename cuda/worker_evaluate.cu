@@ -2,12 +2,13 @@
  *
  * Chains of one class go through the device together. Those that outgrow the class are run again in the class of
  * the window that did not fit; all others are sorted by size, their eigenvalue problems are solved in groups of the
- * same size, the host finishes the loss, and one adjoint sweep gives all their gradients.
+ * same size, the host finishes the loss, and one adjoint sweep gives the gradients of those that want one.
  */
 #include "worker.cuh"
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "adjoint.cuh"
 #include "density.cuh"
@@ -27,6 +28,7 @@ struct pass {
     struct mm_chain_batch batch;
     int *order;   /* [plan.rows], device memory */
     int finished; /* the first rows of the sorted order, which did not outgrow the class */
+    int swept;    /* those of them whose gradient is wanted, which take their place in the order for the sweep */
 };
 
 double seconds_now()
@@ -153,7 +155,9 @@ double finish_evaluation(const struct pass &pass, int row, double passive)
     evaluation->band_error = chain.band_error;
     evaluation->truncation_population = chain.truncation_population;
     evaluation->levels = problem->levels == MM_LEVELS_AUTO ? chain.window.levels : problem->levels;
-    return mm_loss_finish(problem, &pass.job->points[point], evaluation);
+    const double by_ergotropy = mm_loss_finish(problem, &pass.job->points[point], evaluation);
+    pass.items[row].swept = mm_loss_wants_gradient(&pass.job->points[point], evaluation);
+    return by_ergotropy;
 }
 
 /** The final adjoint of a group from its projectors and dL/dW. */
@@ -222,6 +226,18 @@ mm_status finish_rows(const struct pass &pass, struct mm_error *error)
 
 /* ------------------------------------------------------------------------------------------- gradients */
 
+/** Leaves only the chains whose gradient is wanted in the order. */
+mm_status select_swept(struct pass *pass, struct mm_error *error)
+{
+    int *order = mm_staged<int>(pass->worker->memory, MM_ARRAY_ORDER);
+    const struct mm_cuda_item *items = pass->items;
+    int *end = std::remove_if(order, order + pass->finished, [items](int row) { return !items[row].swept; });
+    pass->swept = static_cast<int>(end - order);
+    MM_CUDA_CHECK(error, cudaMemcpyAsync(pass->order, order, static_cast<size_t>(pass->swept) * sizeof(int),
+                                         cudaMemcpyHostToDevice, pass->worker->stream));
+    return MM_OK;
+}
+
 /** Segment by segment, last one first, recomputing the states of all but the last. */
 mm_status sweep_adjoints(const struct pass &pass, struct mm_error *error)
 {
@@ -233,15 +249,15 @@ mm_status sweep_adjoints(const struct pass &pass, struct mm_error *error)
         if (segment < pass.plan.segments - 1) {
             status = copy_checkpoint(pass, segment, true, error);
             if (status == MM_OK)
-                status = mm_cuda_propagate(pass.batch, pass.finished, pass.order, first, end, true, stream, error);
+                status = mm_cuda_propagate(pass.batch, pass.swept, pass.order, first, end, true, stream, error);
         }
         if (status == MM_OK)
-            status = mm_cuda_adjoint_sweep(pass.batch, pass.finished, pass.order, first, end, stream, error);
+            status = mm_cuda_adjoint_sweep(pass.batch, pass.swept, pass.order, first, end, stream, error);
     }
     return status;
 }
 
-/** Brings the derivatives of the free batches home. */
+/** Brings the derivatives of the free batches home; NAN where they are not wanted. */
 mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
@@ -258,7 +274,8 @@ mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
         struct mm_channel_gradient *gradient = pass.job->gradients + pass.items[row].point * pass.job->free_batches;
         for (size_t b = 0; pass.items[row].finished && b < problem->batch_count; b++)
             if (!problem->batches[b].fixed)
-                *gradient++ = {derivative[2 * b], derivative[2 * b + 1]};
+                *gradient++ = pass.items[row].swept ? mm_channel_gradient{derivative[2 * b], derivative[2 * b + 1]}
+                                                    : mm_channel_gradient{NAN, NAN};
     }
     return MM_OK;
 }
@@ -290,20 +307,22 @@ mm_status replace_failures(const struct pass &pass, struct mm_error *error)
 }
 
 /** Evaluations and gradients of the chains that did not outgrow the class. */
-mm_status finish_pass(const struct pass &pass, struct mm_error *error)
+mm_status finish_pass(struct pass *pass, struct mm_error *error)
 {
-    mm_status status = finish_rows(pass, error);
-    if (status == MM_OK && pass.plan.gradient)
-        status = sweep_adjoints(pass, error);
+    mm_status status = finish_rows(*pass, error);
+    if (status == MM_OK && pass->plan.gradient)
+        status = select_swept(pass, error);
+    if (status == MM_OK && pass->swept > 0)
+        status = sweep_adjoints(*pass, error);
     if (status == MM_OK)
-        status = end_stage(pass, MM_STAGE_ADJOINT, error);
-    if (status == MM_OK && pass.plan.gradient)
-        status = collect_gradients(pass, error);
+        status = end_stage(*pass, MM_STAGE_ADJOINT, error);
+    if (status == MM_OK && pass->plan.gradient)
+        status = collect_gradients(*pass, error);
     if (status == MM_OK)
-        status = end_stage(pass, MM_STAGE_TRANSFER, error);
+        status = end_stage(*pass, MM_STAGE_TRANSFER, error);
     if (status == MM_OK)
-        status = replace_failures(pass, error);
-    return status == MM_OK ? end_stage(pass, MM_STAGE_HOST, error) : status;
+        status = replace_failures(*pass, error);
+    return status == MM_OK ? end_stage(*pass, MM_STAGE_HOST, error) : status;
 }
 
 /** All chains of a pass, from the vacuum to their results. */
@@ -335,7 +354,7 @@ mm_status run_pass(struct pass *pass, struct mm_error *error)
     if (status != MM_OK)
         return status;
     set_classes(*pass);
-    return pass->finished > 0 ? finish_pass(*pass, error) : MM_OK;
+    return pass->finished > 0 ? finish_pass(pass, error) : MM_OK;
 }
 
 bool before(const struct mm_cuda_item &a, const struct mm_cuda_item &b)
@@ -355,7 +374,7 @@ mm_status mm_cuda_worker_evaluate(struct mm_cuda_worker *worker, const struct mm
         size_t alike = 1;
         while (alike < count && mm_chain_class_same(items[alike].size, items[0].size))
             alike++;
-        struct pass pass = {worker, &job, items, {}, {}, nullptr, 0};
+        struct pass pass = {worker, &job, items, {}, {}, nullptr, 0, 0};
         mm_status status = mm_chain_plan_make(&pass.plan, worker->problem, items[0].size, job.gradients != nullptr,
                                               alike, worker->resident, worker->memory.limit, error);
         if (status == MM_OK)

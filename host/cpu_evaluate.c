@@ -1,4 +1,5 @@
 /* cpu_evaluate.c - loss and gradient of one chain on the cpu backend: forward run, spectrum, adjoint sweep. */
+#include <math.h>
 #include <string.h>
 
 #include "cpu_run.h"
@@ -81,10 +82,13 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
     if (status != MM_OK)
         return status;
     double by_ergotropy = mm_loss_finish(run->problem, point, &result);
-    if (gradient != NULL) {
+    if (gradient != NULL && mm_loss_wants_gradient(point, &result)) {
         for (size_t i = 0; i < mm_cpu_run_matrix_size(run); i++)
             run->adjoint[i] *= by_ergotropy;
         status = mm_cpu_adjoint_sweep(run, first, point->lambda, gradient, error);
+    } else if (gradient != NULL) {
+        for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)
+            gradient[i] = (struct mm_channel_gradient){NAN, NAN};
     }
     if (status == MM_OK)
         *evaluation = result;

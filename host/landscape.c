@@ -162,7 +162,8 @@ static mm_status evaluate_block(const struct mm_landscape_request *request, stru
         memcpy(parameters, request->parameters, row * sizeof *parameters);
         parameters[2 * request->batch] = landscape->c[place % plane / request->q_count];
         parameters[2 * request->batch + 1] = landscape->q[place % request->q_count];
-        block->points[i] = (struct mm_point){landscape->g[cell], landscape->lambda[cell], parameters};
+        block->points[i] =
+            (struct mm_point){.g = landscape->g[cell], .lambda = landscape->lambda[cell], .parameters = parameters};
     }
     mm_status status = mm_solver_evaluate(solver, block->count, block->points, block->evaluations, NULL, error);
     for (size_t i = 0; status == MM_OK && i < block->count; i++) {

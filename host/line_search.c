@@ -14,6 +14,11 @@
  *   4. lower value, larger slope of the same sign: c with the other end if bracketed, else as far as allowed.
  * A bracket that has not shrunk to 0.66 in two trials is halved. One shorter than 0.1 of its end goes to its best
  * point, which is accepted.
+ *
+ * A trial above phi(0) can do without its slope, which may cost several times what the value does. Case 1 then
+ * takes the minimum of the parabola through best and the new value, but not less than 0.3 of the way: where the
+ * value jumps at a wall the parabola would creep. Such a point can only become `other`, and in case 4 a parabola
+ * takes its place.
  */
 #include "line_search.h"
 
@@ -23,6 +28,7 @@ static const double sufficient_decrease = 1e-3; /* mu */
 static const double curvature_decrease = 0.9;   /* eta */
 static const double bracket_width = 0.1;        /* relative width at which a bracket is given up */
 static const double shrinkage = 0.66;           /* a bracket must shrink to this in two trials */
+static const double retreat = 0.3;              /* least next trial after a rise of unknown slope, of its way */
 static const double extrapolation_min = 1.1;    /* of the last move, where there is no bracket */
 static const double extrapolation_max = 4.0;
 
@@ -61,6 +67,14 @@ static double cubic_minimum(struct mm_step_point from, struct mm_step_point to, 
     return ((root - from.slope) + sum) / (((root - from.slope) + root) + to.slope);
 }
 
+/* Where the parabola through a point, its slope and the value of another has its minimum, as a fraction of the way.
+ */
+static double parabola_minimum(struct mm_step_point from, struct mm_step_point to)
+{
+    double chord = (from.value - to.value) / (to.step - from.step);
+    return from.slope / (chord + from.slope) / 2.0;
+}
+
 /* The step some fraction of the way from one point to another. */
 static double along(struct mm_step_point from, struct mm_step_point to, double fraction)
 {
@@ -77,9 +91,11 @@ static double secant_minimum(struct mm_step_point from, struct mm_step_point to)
 static double trial_after_rise(struct mm_step_point best, struct mm_step_point trial)
 {
     bool bends;
+    double fraction = parabola_minimum(best, trial);
+    if (isnan(trial.slope))
+        return along(best, trial, fmax(fraction, retreat));
     double cubic = along(best, trial, cubic_minimum(best, trial, &bends));
-    double chord = (best.value - trial.value) / (trial.step - best.step);
-    double quadratic = along(best, trial, best.slope / (chord + best.slope) / 2.0);
+    double quadratic = along(best, trial, fraction);
     if (fabs(cubic - best.step) < fabs(quadratic - best.step))
         return cubic;
     return cubic + (quadratic - cubic) / 2.0;
@@ -118,6 +134,8 @@ static double trial_after_steepening(const struct mm_line_search *search, struct
                                      struct mm_step_point trial)
 {
     bool bends;
+    if (search->bracketed && isnan(search->other.slope))
+        return along(trial, search->other, parabola_minimum(trial, search->other));
     if (search->bracketed)
         return along(trial, search->other, cubic_minimum(trial, search->other, &bends));
     return trial.step > best.step ? search->trial_max : search->trial_min;
@@ -232,6 +250,11 @@ enum mm_line_search_outcome mm_line_search_tell(struct mm_line_search *search, d
     if (search->trial == point.step) /* just told: the best of a spent bracket, or the last defined step */
         return settle(search, point);
     return ask(search);
+}
+
+enum mm_line_search_outcome mm_line_search_tell_rise(struct mm_line_search *search, double value)
+{
+    return mm_line_search_tell(search, value, NAN);
 }
 
 enum mm_line_search_outcome mm_line_search_tell_undefined(struct mm_line_search *search)

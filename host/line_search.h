@@ -8,7 +8,7 @@
 struct mm_step_point {
     double step;
     double value;
-    double slope;
+    double slope; /* NAN where it was not told: of a rise only */
 };
 
 enum mm_line_search_outcome {
@@ -43,6 +43,9 @@ enum mm_line_search_outcome mm_line_search_start(struct mm_line_search *search, 
 
 /** Takes the finite value and slope of phi at `trial`. */
 enum mm_line_search_outcome mm_line_search_tell(struct mm_line_search *search, double value, double slope);
+
+/** Takes the finite value of phi at `trial`, above that at step 0, without its slope. */
+enum mm_line_search_outcome mm_line_search_tell_rise(struct mm_line_search *search, double value);
 
 /** Takes the news that phi is not finite at `trial`: steps halfway back to the best point, and not beyond. */
 enum mm_line_search_outcome mm_line_search_tell_undefined(struct mm_line_search *search);

@@ -57,3 +57,8 @@ double mm_loss_finish(const struct mm_problem *problem, const struct mm_point *p
     evaluation->loss_by_mean_q = loss.by_mean_q;
     return loss.by_ergotropy;
 }
+
+bool mm_loss_wants_gradient(const struct mm_point *point, const struct mm_evaluation *evaluation)
+{
+    return point->gradient_limit == NULL || !(evaluation->loss > *point->gradient_limit);
+}

@@ -2,6 +2,8 @@
 #ifndef MM_LOSS_H
 #define MM_LOSS_H
 
+#include <stdbool.h>
+
 #include "micromaser.h"
 
 /** Eq. 11 and its partial derivatives, each with all other arguments held. The derivative with respect to the
@@ -33,5 +35,8 @@ void mm_loss_means(const struct mm_problem *problem, const double *parameters, d
  *  @returns dL/dW, the weight with which an adjoint run starts */
 double mm_loss_finish(const struct mm_problem *problem, const struct mm_point *point,
                       struct mm_evaluation *evaluation);
+
+/** Whether the gradient of a completed evaluation is wanted at all (mm_point.gradient_limit). */
+bool mm_loss_wants_gradient(const struct mm_point *point, const struct mm_evaluation *evaluation);
 
 #endif

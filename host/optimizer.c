@@ -20,7 +20,7 @@
  * Where the function has kinks a line search may find no acceptable step. The optimiser then goes back to the best
  * point it has seen and starts afresh from steepest descent; if that fails as well, without an iteration in
  * between, it ends. A value or gradient that is not finite only shortens the step: it enters neither x nor the
- * memory.
+ * memory. Neither does a point above the iterate, of which the gradient need not be told.
  */
 #include <limits.h>
 #include <math.h>
@@ -376,12 +376,17 @@ static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
     return begin_iteration(optimizer);
 }
 
-static enum mm_stop_reason continue_line_search(struct mm_optimizer *optimizer, bool defined)
+/* What the line search makes of the trial. */
+static enum mm_line_search_outcome judge(struct mm_optimizer *optimizer, bool defined)
 {
     double slope = mm_dot(optimizer->n, optimizer->trial.gradient, optimizer->direction);
-    enum mm_line_search_outcome outcome =
-        defined && isfinite(slope) ? mm_line_search_tell(&optimizer->search, optimizer->trial.value, slope)
-                                   : mm_line_search_tell_undefined(&optimizer->search);
+    return defined && isfinite(slope) ? mm_line_search_tell(&optimizer->search, optimizer->trial.value, slope)
+                                      : mm_line_search_tell_undefined(&optimizer->search);
+}
+
+/* Goes where the line search leads to. */
+static enum mm_stop_reason follow(struct mm_optimizer *optimizer, enum mm_line_search_outcome outcome)
+{
     switch (outcome) {
     case MM_LINE_SEARCH_TRIAL:
         return place_trial(optimizer);
@@ -397,15 +402,19 @@ enum mm_stop_reason mm_optimizer_tell(struct mm_optimizer *optimizer, double val
 {
     if (optimizer->phase == PHASE_FINISHED)
         return optimizer->reason;
-    bool defined = isfinite(value);
-    for (size_t i = 0; i < optimizer->n; i++)
-        defined = defined && isfinite(gradient[i]);
     optimizer->evaluations++;
     optimizer->trial.value = value;
-    memcpy(optimizer->trial.gradient, gradient, optimizer->n * sizeof *gradient);
+    if (gradient == NULL && isfinite(value) && value > mm_optimizer_gradient_limit(optimizer))
+        return follow(optimizer, mm_line_search_tell_rise(&optimizer->search, value));
+    bool defined = gradient != NULL && isfinite(value);
+    for (size_t i = 0; i < optimizer->n && defined; i++)
+        defined = isfinite(gradient[i]);
+    if (defined)
+        memcpy(optimizer->trial.gradient, gradient, optimizer->n * sizeof *gradient);
     if (defined && value < optimizer->best.value)
         copy_place(optimizer->n, &optimizer->best, &optimizer->trial);
-    return optimizer->phase == PHASE_START ? begin(optimizer, defined) : continue_line_search(optimizer, defined);
+    return optimizer->phase == PHASE_START ? begin(optimizer, defined)
+                                           : follow(optimizer, judge(optimizer, defined));
 }
 
 /* ----------------------------------------------------------------------------------------------- queries */
@@ -413,6 +422,11 @@ enum mm_stop_reason mm_optimizer_tell(struct mm_optimizer *optimizer, double val
 const double *mm_optimizer_ask(const struct mm_optimizer *optimizer)
 {
     return optimizer->phase == PHASE_FINISHED ? optimizer->best.x : optimizer->trial.x;
+}
+
+double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer)
+{
+    return optimizer->phase == PHASE_LINE_SEARCH ? optimizer->current.value : INFINITY;
 }
 
 enum mm_stop_reason mm_optimizer_reason(const struct mm_optimizer *optimizer)

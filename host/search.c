@@ -9,9 +9,11 @@
  * the kinks of the instability.
  *
  * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
- * told its value and gradient. A chain that ends leaves its slot to the next unfinished chain at once, so that the
- * evaluations stay full to the end. Chains share nothing and the evaluation of a point depends on that point
- * alone: the end of a chain does not depend on the slots, their number, or the threads.
+ * told its value and gradient; of a trial above its iterate, one in four, the value alone, since three quarters of
+ * an evaluation go into a gradient that could only make the step back a little better. A chain that ends leaves its
+ * slot to the next unfinished chain at once, so that the evaluations stay full to the end. Chains share nothing and
+ * the evaluation of a point depends on that point alone: the end of a chain does not depend on the slots, their
+ * number, or the threads.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -28,9 +30,10 @@ static const double trial_length = 0.5; /* longest first trial of a line search 
 struct slot {
     int64_t chain;
     struct mm_optimizer *optimizer;
-    double *asked;   /* [free batches][2]: c, q of the point in evaluation */
-    double *best;    /* [free batches][2]: c, q of the best point so far */
-    double *initial; /* [batch_count][2] */
+    double *asked;         /* [free batches][2]: c, q of the point in evaluation */
+    double *best;          /* [free batches][2]: c, q of the best point so far */
+    double *initial;       /* [batch_count][2] */
+    double gradient_limit; /* loss above which the optimiser does without the gradient */
     struct mm_evaluation best_evaluation;
     int64_t eigen_failures;
 };
@@ -78,10 +81,15 @@ static void ask(struct search *search, struct slot *slot)
     }
 }
 
-/* Tells the optimiser of a slot the loss, and its gradient in (c, phi): that in phi is twice that in theta. */
+/* Tells the optimiser of a slot the loss, and its gradient in (c, phi): that in phi is twice that in theta. Where
+ * it is not wanted it is not told, whether the backend has computed it or not. */
 static void tell(struct search *search, struct slot *slot, const struct mm_evaluation *evaluation,
                  const struct mm_channel_gradient *channel)
 {
+    if (evaluation->loss > slot->gradient_limit) {
+        mm_optimizer_tell(slot->optimizer, evaluation->loss, NULL);
+        return;
+    }
     ask(search, slot);
     mm_gradient_angle(&search->problem, search->angles, evaluation, channel, search->variables);
     for (size_t b = 0; b < search->free_batches; b++)
@@ -212,10 +220,12 @@ static mm_status evaluate_slots(struct search *search, struct mm_error *error)
         struct slot *slot = &search->slots[i];
         struct mm_chain_place place = mm_results_place(config, slot->chain);
         ask(search, slot);
+        slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
         search->points[i] = (struct mm_point){
             .g = config->g[place.g_index],
             .lambda = config->lambda[place.lambda_index],
             .parameters = slot->asked,
+            .gradient_limit = &slot->gradient_limit,
         };
     }
     search->progress.evaluations += (int64_t)search->active;

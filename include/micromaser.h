@@ -91,9 +91,10 @@ MM_API mm_status mm_problem_check(const struct mm_problem *problem, struct mm_er
 
 /** One point of the parameter space. */
 struct mm_point {
-    double g;                 /* coupling constant of Eq. 4, finite */
-    double lambda;            /* weight of the instability in Eq. 11, >= 0 */
-    const double *parameters; /* [free batches][2]: c, q of each free batch, in [0, 1] */
+    double g;                     /* coupling constant of Eq. 4, finite */
+    double lambda;                /* weight of the instability in Eq. 11, >= 0 */
+    const double *parameters;     /* [free batches][2]: c, q of each free batch, in [0, 1] */
+    const double *gradient_limit; /* NULL, or the loss above which the gradient is not wanted and may be left NAN */
 };
 
 /** Loss of Eq. 11 and its parts at one point. */
@@ -260,8 +261,13 @@ MM_API mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, 
 /** The point whose value and gradient are wanted next, [n]; after the end, the best point found. */
 MM_API const double *mm_optimizer_ask(const struct mm_optimizer *optimizer);
 
+/** Values at the point asked for above this one can be told without a gradient; INFINITY where it is always needed.
+ */
+MM_API double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer);
+
 /** Takes the value and gradient [n] at the point asked for, and prepares the next one.
- *  A value or gradient that is not finite makes the line search step back; it never enters the memory. */
+ *  A value or gradient that is not finite makes the line search step back; it never enters the memory.
+ *  @param gradient  may be NULL where the value is above mm_optimizer_gradient_limit, or not finite */
 MM_API enum mm_stop_reason mm_optimizer_tell(struct mm_optimizer *optimizer, double value, const double *gradient);
 
 /** MM_RUNNING while the optimiser wants more evaluations, else why it stopped. */

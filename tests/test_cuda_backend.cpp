@@ -81,6 +81,28 @@ void test_automatic_levels_agree_with_the_cpu(void **)
     assert_close(evaluate_on("cuda", given, true), evaluate_on("cpu", given, true), true);
 }
 
+/** Gradients that are not wanted are left out, wherever the chains stand among the others; nothing else changes. */
+void test_gradients_that_are_not_wanted_are_left_out(void **)
+{
+    task given;
+    set_common_task(&given);
+    const outcome expected = evaluate_on("cuda", given, true);
+    const double never = INFINITY, always = -INFINITY;
+    const size_t count = given.points.size(), free_batches = expected.gradients.size() / count;
+    for (size_t left_out = 0; left_out <= count; left_out++) {
+        for (size_t i = 0; i < count; i++)
+            given.points[i].gradient_limit = left_out == count || i == left_out ? &always : &never;
+        outcome found = evaluate_on("cuda", given, true);
+        for (size_t i = 0; i < found.gradients.size(); i++) {
+            if (left_out < count && i / free_batches != left_out)
+                continue;
+            assert_true(std::isnan(found.gradients[i].by_q) && std::isnan(found.gradients[i].by_x));
+            found.gradients[i] = expected.gradients[i];
+        }
+        assert_same_bits(found, expected);
+    }
+}
+
 void test_evolution_agrees_with_the_cpu(void **)
 {
     const int64_t collisions = 45;
@@ -276,6 +298,7 @@ int main()
         cmocka_unit_test(test_incoherent_chains_agree_with_the_cpu),
         cmocka_unit_test(test_a_growing_space_passes_its_first_columns),
         cmocka_unit_test(test_automatic_levels_agree_with_the_cpu),
+        cmocka_unit_test(test_gradients_that_are_not_wanted_are_left_out),
         cmocka_unit_test(test_evolution_agrees_with_the_cpu),
         cmocka_unit_test(test_evolution_through_no_collision_is_the_vacuum),
         cmocka_unit_test(test_later_calls_give_the_same_bits),

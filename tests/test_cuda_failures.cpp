@@ -85,7 +85,7 @@ void test_wrong_solutions_do_not_pass_the_check(void **)
     for (bool check : {false, true}) {
         mm_cuda_worker worker = {};
         const mm_cuda_job job = {given.points.data(), found.evaluations.data(), found.gradients.data(), 2};
-        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false};
+        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false, false};
         assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &libraries, nullptr), MM_OK);
         mm_cuda_worker_share(&worker, 64 << 20);
         worker.eigen.check = check;

@@ -80,7 +80,7 @@ struct protocol {
     void add(double g, double lambda, const std::vector<double> &values)
     {
         parameters.push_back(values);
-        points.push_back({g, lambda, nullptr});
+        points.push_back({g, lambda, nullptr, nullptr});
         for (size_t i = 0; i < points.size(); i++)
             points[i].parameters = parameters[i].data();
     }

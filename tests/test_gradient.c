@@ -333,6 +333,28 @@ static void incoherent_qubits_have_no_slope_in_coherence(void **state)
     assert_true(fabs(channel.by_q) > 1e-3);
 }
 
+/* Above the limit of a point its gradient is left out and nothing else changes; at the limit it is there. */
+static void a_gradient_that_is_not_wanted_is_left_out(void **state)
+{
+    (void)state;
+    uint64_t random = 27;
+    struct protocol protocol;
+    protocol_draw(&protocol, &random, 24, 2, 40);
+    struct mm_channel_gradient full[2], limited[2];
+    const struct mm_evaluation expected = evaluate_on("cpu", &protocol.problem, &protocol.point, full);
+    const double limits[2] = {expected.loss, nextafter(expected.loss, -INFINITY)};
+    for (int i = 0; i < 2; i++) {
+        struct mm_point point = protocol.point;
+        point.gradient_limit = &limits[i];
+        const struct mm_evaluation found = evaluate_on("cpu", &protocol.problem, &point, limited);
+        assert_memory_equal(&found, &expected, offsetof(struct mm_evaluation, levels));
+        for (int b = 0; b < 2 && i == 0; b++)
+            assert_memory_equal(&limited[b], &full[b], sizeof full[b]);
+        for (int b = 0; b < 2 && i == 1; b++)
+            assert_true(isnan(limited[b].by_q) && isnan(limited[b].by_x));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +372,7 @@ int main(void)
         cmocka_unit_test(one_batch_matches_differences),
         cmocka_unit_test(two_batches_match_differences),
         cmocka_unit_test(fifty_batches_match_differences),
+        cmocka_unit_test(a_gradient_that_is_not_wanted_is_left_out),
         cmocka_unit_test(bounds_are_finite),
         cmocka_unit_test(incoherent_qubits_have_no_slope_in_coherence),
     };

@@ -117,6 +117,62 @@ static void test_scipy_steps(void **state)
     assert_true(compared >= 50);
 }
 
+/* The trial that follows a rise of unknown slope, from value 0 and slope -1 to a value at step 1. */
+static double trial_after_rise_to(double value)
+{
+    struct mm_line_search search;
+    mm_line_search_start(&search, 0.0, -1.0, 1.0, 10.0, TRIALS_MAX);
+    assert_int_equal(mm_line_search_tell_rise(&search, value), MM_LINE_SEARCH_TRIAL);
+    return search.trial;
+}
+
+/* The next trial is the minimum of the parabola through what is known, but no less than 0.3 of the way. */
+static void test_trial_after_rise(void **state)
+{
+    (void)state;
+    const double tilt = 1e-3; /* of the auxiliary function that decides */
+    assert_true(fabs(trial_after_rise_to(0.25) - 0.4) < 2.0 * tilt);
+    assert_true(fabs(trial_after_rise_to(0.5) - 1.0 / 3.0) < 2.0 * tilt);
+    assert_true(trial_after_rise_to(3.0) == 0.3);
+    assert_true(trial_after_rise_to(1e300) == 0.3);
+}
+
+/* Rise, then a point below it from where it goes on down, steeper: a parabola to the rise gives the next trial. */
+static void test_steepening_before_rise(void **state)
+{
+    (void)state;
+    struct mm_line_search search;
+    mm_line_search_start(&search, 0.0, -1.0, 1.0, 10.0, TRIALS_MAX);
+    mm_line_search_tell_rise(&search, 3.0);
+    assert_int_equal(mm_line_search_tell(&search, -0.4, -2.0), MM_LINE_SEARCH_TRIAL);
+    const double chord = (-0.4 - 3.0) / 0.7;
+    assert_true(fabs(search.trial - (0.3 + 0.7 * -2.0 / (chord - 2.0) / 2.0)) < 2e-3);
+}
+
+/* Without the slopes of rises every function still gets a step accepted, and none above its start. */
+static void test_searches_without_slopes_of_rises(void **state)
+{
+    (void)state;
+    int rises = 0;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        for (double first = 1e-3; first < 50.0; first *= 2.3) {
+            struct mm_line_search search;
+            double slope, value = lines[i].function(0.0, &slope);
+            const double start = value;
+            enum mm_line_search_outcome outcome =
+                mm_line_search_start(&search, value, slope, first, 100.0, TRIALS_MAX);
+            while (outcome == MM_LINE_SEARCH_TRIAL) {
+                value = lines[i].function(search.trial, &slope);
+                rises += value > start;
+                outcome = value > start ? mm_line_search_tell_rise(&search, value)
+                                        : mm_line_search_tell(&search, value, slope);
+            }
+            if (outcome != MM_LINE_SEARCH_ACCEPT || !(value < start))
+                fail_msg("%s from step %g ends at value %g, start %g", lines[i].name, first, value, start);
+        }
+    assert_true(rises > 20);
+}
+
 /* No search is possible uphill, without slope, or with steps that make no sense. */
 static void test_impossible_searches(void **state)
 {
@@ -205,9 +261,15 @@ static void test_undefined_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scipy_steps),       cmocka_unit_test(test_impossible_searches),
-        cmocka_unit_test(test_no_descent),        cmocka_unit_test(test_undefined_beyond),
-        cmocka_unit_test(test_undefined_between), cmocka_unit_test(test_undefined_everywhere),
+        cmocka_unit_test(test_scipy_steps),
+        cmocka_unit_test(test_trial_after_rise),
+        cmocka_unit_test(test_steepening_before_rise),
+        cmocka_unit_test(test_searches_without_slopes_of_rises),
+        cmocka_unit_test(test_impossible_searches),
+        cmocka_unit_test(test_no_descent),
+        cmocka_unit_test(test_undefined_beyond),
+        cmocka_unit_test(test_undefined_between),
+        cmocka_unit_test(test_undefined_everywhere),
     };
     return cmocka_run_group_tests_name("line_search", tests, NULL, NULL);
 }

@@ -708,6 +708,66 @@ static void test_trial_length_convex(void **state)
     mm_optimizer_free(limited);
 }
 
+/* ---------------------------------------------------------------------------------- rises without gradient */
+
+/* Runs without the gradients that are not wanted; *rises gets their number. */
+static struct mm_optimizer *run_sparingly(const struct problem *problem, int *rises)
+{
+    struct mm_optimizer_options options = mm_optimizer_default_options();
+    struct mm_optimizer *optimizer = create(problem, &options);
+    double gradient[VARIABLES_MAX];
+    *rises = 0;
+    while (mm_optimizer_reason(optimizer) == MM_RUNNING) {
+        const double value = problem->function(problem->n, mm_optimizer_ask(optimizer), gradient);
+        const bool wanted = !(value > mm_optimizer_gradient_limit(optimizer));
+        *rises += !wanted;
+        mm_optimizer_tell(optimizer, value, wanted ? gradient : NULL);
+    }
+    return optimizer;
+}
+
+/* The minimum is found as well, and the point that is reported has a gradient. */
+static void test_rises_without_gradient(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"rosenbrock_25", "quadratic_10", "driver_25"};
+    int all_rises = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct mm_optimizer_options options = mm_optimizer_default_options();
+        const struct problem *problem = problem_named(names[i]);
+        struct mm_optimizer *full = run(problem, &options);
+        int rises;
+        struct mm_optimizer *spare = run_sparingly(problem, &rises);
+        assert_true(fabs(mm_optimizer_value(spare) - mm_optimizer_value(full)) < 1e-6);
+        assert_true(isfinite(mm_optimizer_gradient_norm(spare)));
+        all_rises += rises;
+        mm_optimizer_free(full);
+        mm_optimizer_free(spare);
+    }
+    assert_true(all_rises > 0);
+}
+
+/* Only a value above the iterate's does without: else a missing gradient is an undefined point. */
+static void test_missing_gradient(void **state)
+{
+    (void)state;
+    struct mm_optimizer_options options = mm_optimizer_default_options();
+    struct problem problem = {"told", NULL, 1, {0, 0}, {-INFINITY, 0}, {INFINITY, 0}, -1, 0};
+    struct mm_optimizer *optimizer = create(&problem, &options);
+    assert_true(mm_optimizer_gradient_limit(optimizer) == INFINITY);
+    tell_one(optimizer, 2.0, -1.0);
+    assert_true(mm_optimizer_gradient_limit(optimizer) == 2.0);
+    const double first = mm_optimizer_ask(optimizer)[0];
+    assert_int_equal(mm_optimizer_tell(optimizer, 1.0, NULL), MM_RUNNING);
+    assert_true(mm_optimizer_ask(optimizer)[0] == first / 2.0);
+    assert_true(mm_optimizer_value(optimizer) == 2.0);
+    mm_optimizer_free(optimizer);
+
+    optimizer = create(&problem, &options);
+    assert_int_equal(mm_optimizer_tell(optimizer, 2.0, NULL), MM_STOPPED_LINE_SEARCH);
+    mm_optimizer_free(optimizer);
+}
+
 /* ---------------------------------------------------------------------------------- limits and the rest */
 
 static void test_limits(void **state)
@@ -899,6 +959,8 @@ int main(void)
         cmocka_unit_test(test_ripple),
         cmocka_unit_test(test_trial_length),
         cmocka_unit_test(test_trial_length_convex),
+        cmocka_unit_test(test_rises_without_gradient),
+        cmocka_unit_test(test_missing_gradient),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_start_at_minimum),
         cmocka_unit_test(test_determinism),

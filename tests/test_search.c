@@ -78,7 +78,8 @@ static struct mm_evaluation evaluate(const struct mm_config *config, const char 
     struct mm_problem problem = mm_config_problem(config);
     struct mm_solver_options options = {.backend = backend, .threads = 1};
     free_parameters(config, all, parameters);
-    struct mm_point point = {config->g[chain->g_index], config->lambda[chain->lambda_index], parameters};
+    struct mm_point point = {
+        .g = config->g[chain->g_index], .lambda = config->lambda[chain->lambda_index], .parameters = parameters};
     if (mm_solver_open(&solver, &problem, &options, &error) != MM_OK ||
         mm_solver_evaluate(solver, 1, &point, &evaluation, gradient, &error) != MM_OK)
         fail_msg("%s", error.message);
@@ -258,6 +259,31 @@ static void one_backend_for_all_chains(void **state)
     mm_config_free(&config);
 }
 
+/* The reference computes every gradient, cpu only those that are wanted: chains go the same way all the same. */
+static void chains_do_not_depend_on_gradients_left_out(void **state)
+{
+    (void)state;
+    struct mm_config config;
+    struct mm_results reference, cpu;
+    struct mm_search_options options = {.solver = {.backend = "reference", .threads = 2}};
+    read_config(small_search, &config);
+    config.optimizer.iterations = 3; /* before rounding grows */
+    run_search(&config, &options, &reference);
+    options.solver.backend = "cpu";
+    run_search(&config, &options, &cpu);
+    int64_t rises = 0;
+    for (int64_t i = 0; i < cpu.chain_count; i++) {
+        const struct mm_chain *chain = &cpu.chains[i];
+        assert_int_equal(chain->evaluations, reference.chains[i].evaluations);
+        assert_true(fabs(chain->evaluation.loss - reference.chains[i].evaluation.loss) < 1e-9);
+        rises += chain->evaluations - chain->iterations - 1;
+    }
+    assert_true(rises > 8);
+    mm_results_free(&reference);
+    mm_results_free(&cpu);
+    mm_config_free(&config);
+}
+
 static void best_of_a_grid_point(void **state)
 {
     (void)state;
@@ -301,6 +327,7 @@ int main(void)
         cmocka_unit_test(stops_and_goes_on),
         cmocka_unit_test(stopped_before_it_began),
         cmocka_unit_test(one_backend_for_all_chains),
+        cmocka_unit_test(chains_do_not_depend_on_gradients_left_out),
         cmocka_unit_test(best_of_a_grid_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
