@@ -13,7 +13,7 @@ All minimise the very same loss, evaluated by the cpu backend:
     SciPy, differences      (c, q), numerical gradient by forward differences, as in the paper
 
 The best loss is the lowest that any of them finds. Counted are, for each: the share of starts that come within 1e-8
-of it, the evaluations of loss and gradient until then, all evaluations for each such start, the share of starts that
+of it, the evaluations until then (with gradient or without), all evaluations for each such start, the share of starts that
 come within 1e-6 of the paper's own optimum, and failures: starts that end where no gradient vanishes and which is no
 minimum at a kink either, because the loss is lower by more than 1e-6 at some point nearby. Prints one JSON object.
 """
