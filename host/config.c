@@ -256,6 +256,19 @@ static mm_status check_race(struct draft *draft, struct mm_error *error)
     return config->finalists >= config->starts ? fail_on_starts(draft, MM_KEY_FINALISTS, error) : MM_OK;
 }
 
+/* The last free batch never begins excited, so that there must be another one. */
+static mm_status check_excited_starts(struct draft *draft, struct mm_error *error)
+{
+    const struct mm_config *config = &draft->config;
+    size_t free_batches = 0;
+    for (size_t b = 0; b < config->batch_count; b++)
+        free_batches += !config->batches[b].fixed;
+    if (config->excited_starts > 0 && free_batches < 2)
+        return mm_settings_fail(&draft->settings, MM_KEY_EXCITED_STARTS, 0,
+                                "the last free batch never begins excited, and there is no other", error);
+    return config->excited_starts > config->starts ? fail_on_starts(draft, MM_KEY_EXCITED_STARTS, error) : MM_OK;
+}
+
 static mm_status make_search(struct draft *draft, struct mm_error *error)
 {
     const struct value *values = draft->values;
@@ -264,6 +277,7 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     config->band_tolerance = values[MM_KEY_BAND_TOLERANCE].real;
     config->starts = values[MM_KEY_STARTS].integer;
     config->neighbour_starts = values[MM_KEY_NEIGHBOUR_STARTS].integer;
+    config->excited_starts = values[MM_KEY_EXCITED_STARTS].integer;
     config->agree = values[MM_KEY_AGREE].integer;
     config->race = values[MM_KEY_RACE].integer;
     config->finalists = values[MM_KEY_FINALISTS].integer;
@@ -279,6 +293,8 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     if (config->agree > config->starts)
         return fail_on_starts(draft, MM_KEY_AGREE, error);
     mm_status status = check_race(draft, error);
+    if (status == MM_OK)
+        status = check_excited_starts(draft, error);
     if (status != MM_OK)
         return status;
     /* Both counts are at most 10^6, so their product fits. */
@@ -333,8 +349,8 @@ static void write_batches(FILE *stream, const struct mm_config *config)
     }
 }
 
-/* Of two ways to say the same, the one that was used. A race only where there is one: the text, and with it the
- * identity of a run, is then what it was before there were races. */
+/* Of two ways to say the same, the one that was used. A race, or excited starts, only where there are any: the
+ * text, and with it the identity of a run, is then what it was before they existed. */
 static bool is_written(const struct draft *draft, enum mm_key_id key)
 {
     switch (key) {
@@ -344,6 +360,8 @@ static bool is_written(const struct draft *draft, enum mm_key_id key)
     case MM_KEY_M:
     case MM_KEY_EPSILON:
         return !is_given(draft, MM_KEY_G);
+    case MM_KEY_EXCITED_STARTS:
+        return draft->config.excited_starts > 0;
     case MM_KEY_RACE:
     case MM_KEY_FINALISTS:
         return draft->config.race > 0;

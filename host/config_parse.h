@@ -43,6 +43,7 @@ enum mm_key_kind {
     X(TAIL_FRACTION, "loss", "tail_fraction", REAL, 0x1p-1074, 1, "0.2", "a number > 0 and <= 1")                  \
     X(STARTS, "search", "starts", INTEGER, 1, 1e7, "64", "an integer 1 .. 10000000")                               \
     X(NEIGHBOUR_STARTS, "search", "neighbour_starts", INTEGER, 0, 1e7, "0", "an integer 0 .. starts - 1")          \
+    X(EXCITED_STARTS, "search", "excited_starts", INTEGER, 0, 1e7, "0", "an integer 0 .. starts")                  \
     X(AGREE, "search", "agree", INTEGER, 0, 1e7, "0", "an integer 0 .. starts")                                    \
     X(RACE, "search", "race", INTEGER, 0, 1e9, "0", "an integer 0 .. 1000000000")                                  \
     X(FINALISTS, "search", "finalists", INTEGER, 0, 1e7, "0", "an integer 0 .. starts - 1")                        \

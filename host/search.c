@@ -97,6 +97,16 @@ static void tell(struct search *search, struct slot *slot, const struct mm_evalu
     mm_optimizer_tell(slot->optimizer, evaluation->loss, search->variables);
 }
 
+/* An excited start: the first 1, 2, .. or all but the last of the free batches, from one start to the next, begin
+ * with q = 0. Such qubits pump energy as fast as any, the later ones may then tidy up: a strategy whose valley is
+ * narrow, so that random starts seldom fall into it. */
+static void excite_first_batches(const struct search *search, int start, double *parameters)
+{
+    const size_t excited = 1 + (size_t)start % (search->free_batches - 1);
+    for (size_t b = 0; b < excited; b++)
+        parameters[2 * b + 1] = 0.0;
+}
+
 /* Finds where a chain begins: slot->best. */
 static mm_status find_start(struct search *search, struct slot *slot, struct mm_error *error)
 {
@@ -106,6 +116,8 @@ static mm_status find_start(struct search *search, struct slot *slot, struct mm_
     if (source < 0) {
         mm_random_start(search->config->seed, place.g_index, place.lambda_index, place.start, search->free_batches,
                         slot->best);
+        if (place.start < search->config->excited_starts)
+            excite_first_batches(search, place.start, slot->best);
         return MM_OK;
     }
     mm_status status = search->keeper->read(search->keeper->context, source, search->kept, &chain, error);

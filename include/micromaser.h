@@ -302,10 +302,11 @@ struct mm_config {
                                   or finalists */
     int64_t
         neighbour_starts; /* [search] starts from the optima of the grid points with the next lower lambda and g */
-    int64_t agree;        /* [search] starts that must find a grid point's best loss to end it; 0: all are run */
-    int64_t race;         /* [search] evaluations after which a random start ends; 0: there is no race */
-    int64_t finalists;    /* [search] starts that go on from the best ends of a race */
-    uint64_t seed;        /* [search] seed */
+    int64_t excited_starts; /* [search] of the starts, the first ones, which begin with excited batches if random */
+    int64_t agree;          /* [search] starts that must find a grid point's best loss to end it; 0: all are run */
+    int64_t race;           /* [search] evaluations after which a random start ends; 0: there is no race */
+    int64_t finalists;      /* [search] starts that go on from the best ends of a race */
+    uint64_t seed;          /* [search] seed */
     struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
     double band_tolerance;                 /* [numerics] band_tolerance */
     char *text; /* canonical text of the whole configuration: reading it gives this configuration again */

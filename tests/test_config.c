@@ -92,6 +92,7 @@ static void defaults(void **state)
     assert_int_equal(config.tail, 200);
     assert_int_equal(config.starts, 64);
     assert_int_equal(config.neighbour_starts, 0);
+    assert_int_equal(config.excited_starts, 0);
     assert_int_equal(config.agree, 0);
     assert_int_equal(config.race, 0);
     assert_int_equal(config.finalists, 0);
@@ -325,6 +326,7 @@ static void assert_same(const struct mm_config *a, const struct mm_config *b)
     assert_int_equal(a->tail, b->tail);
     assert_int_equal(a->starts, b->starts);
     assert_int_equal(a->neighbour_starts, b->neighbour_starts);
+    assert_int_equal(a->excited_starts, b->excited_starts);
     assert_int_equal(a->agree, b->agree);
     assert_int_equal(a->race, b->race);
     assert_int_equal(a->finalists, b->finalists);
@@ -386,20 +388,42 @@ static void canonical_text_is_complete(void **state)
     mm_config_free(&config);
 }
 
+/* Reading the canonical text gives the configuration again. */
+static void assert_text_tells_all(const struct mm_config *config)
+{
+    struct mm_config again;
+    parse_good(config->text, none, &again);
+    assert_same(config, &again);
+    mm_config_free(&again);
+}
+
 /* A race is told in the text, and its absence is not: earlier runs keep their identity. */
 static void a_race_is_in_the_text(void **state)
 {
     (void)state;
     static const char *const race[OVERRIDES_MAX] = {"search.race=12", "search.finalists=8"};
     struct mm_config config;
-    struct mm_config again;
     parse_good(SHORTEST, race, &config);
     assert_int_equal(config.race, 12);
     assert_int_equal(config.finalists, 8);
     assert_non_null(strstr(config.text, "agree = 0\nrace = 12\nfinalists = 8\nseed = 1\n"));
-    parse_good(config.text, none, &again);
-    assert_same(&config, &again);
-    mm_config_free(&again);
+    assert_text_tells_all(&config);
+    mm_config_free(&config);
+}
+
+/* So are excited starts. */
+static void excited_starts_are_in_the_text(void **state)
+{
+    (void)state;
+    static const char *const some[OVERRIDES_MAX] = {"search.excited_starts=64"};
+    struct mm_config config;
+    parse_good(SHORTEST "[batch.2]\nqubits = 3\n", none, &config);
+    assert_null(strstr(config.text, "excited"));
+    mm_config_free(&config);
+    parse_good(SHORTEST "[batch.2]\nqubits = 3\n", some, &config);
+    assert_int_equal(config.excited_starts, 64);
+    assert_non_null(strstr(config.text, "neighbour_starts = 0\nexcited_starts = 64\nagree = 0\n"));
+    assert_text_tells_all(&config);
     mm_config_free(&config);
 }
 
@@ -546,6 +570,13 @@ static const struct bad_case bad_values[] = {
      "--set search.neighbour_starts=64: each grid point has 64 starts (search.starts); expected an integer 0 .. "
      "starts"},
     {SHORTEST, {"search.neighbour_starts=-1"}, "expected an integer 0 .. starts - 1"},
+    {SHORTEST, {"search.excited_starts=-1"}, "expected an integer 0 .. starts"},
+    {SHORTEST,
+     {"search.excited_starts=1"},
+     "--set search.excited_starts=1: the last free batch never begins excited, and there is no other; expected"},
+    {SHORTEST "[batch.2]\nqubits = 3\n",
+     {"search.excited_starts=65"},
+     "--set search.excited_starts=65: each grid point has 64 starts (search.starts); expected"},
     {SHORTEST,
      {"search.agree=65"},
      "--set search.agree=65: each grid point has 64 starts (search.starts); expected"},
@@ -904,13 +935,13 @@ static void describes_its_keys(void **state)
     (void)state;
     char list[2000] = "";
     mm_config_describe_keys(collect_key, list);
-    assert_string_equal(list,
-                        "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
-                        "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
-                        "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\nsearch.agree=0\n"
-                        "search.race=0\nsearch.finalists=0\nsearch.seed=1\nsearch.iterations=15000\n"
-                        "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
-                        "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
+    assert_string_equal(list, "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
+                              "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
+                              "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\n"
+                              "search.excited_starts=0\nsearch.agree=0\n"
+                              "search.race=0\nsearch.finalists=0\nsearch.seed=1\nsearch.iterations=15000\n"
+                              "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
+                              "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
 }
 
 int main(void)
@@ -928,6 +959,7 @@ int main(void)
         cmocka_unit_test(canonical_text_reads_back),
         cmocka_unit_test(canonical_text_is_complete),
         cmocka_unit_test(a_race_is_in_the_text),
+        cmocka_unit_test(excited_starts_are_in_the_text),
         cmocka_unit_test(bounds_are_inclusive),
         cmocka_unit_test(many_batches),
         cmocka_unit_test(refuses_bad_lines),

@@ -259,6 +259,32 @@ static void one_backend_for_all_chains(void **state)
     mm_config_free(&config);
 }
 
+/* The first starts are the random ones, but for q = 0 in the first free batch, or the first two in turn. */
+static void excited_starts_begin_excited(void **state)
+{
+    (void)state;
+    struct mm_config config;
+    struct mm_results results;
+    struct mm_search_options options = {.solver = {.backend = "cpu"}};
+    read_config("[cavity]\nlevels = 12\n[coupling]\ng = 0.8\n[batch.1]\nqubits = 5\n[batch.2]\nqubits = 4\n"
+                "c = 0.25\nq = 0.5\n[batch.3]\nqubits = 6\n[batch.4]\nqubits = 7\n[loss]\nlambda = 1\n"
+                "[search]\nstarts = 4\nexcited_starts = 3\niterations = 5\n",
+                &config);
+    run_search(&config, &options, &results);
+    static const int excited[4] = {1, 2, 1, 0};
+    for (int start = 0; start < 4; start++) {
+        double found[6], expected[6];
+        free_parameters(&config, results.chains[start].initial, found);
+        mm_random_start(config.seed, 0, 0, start, 3, expected);
+        for (int b = 0; b < excited[start]; b++)
+            expected[2 * b + 1] = 0.0;
+        assert_memory_equal(found, expected, sizeof found);
+        assert_true(isfinite(results.chains[start].evaluation.loss));
+    }
+    mm_results_free(&results);
+    mm_config_free(&config);
+}
+
 /* The reference computes every gradient, cpu only those that are wanted: chains go the same way all the same. */
 static void chains_do_not_depend_on_gradients_left_out(void **state)
 {
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(stops_and_goes_on),
         cmocka_unit_test(stopped_before_it_began),
         cmocka_unit_test(one_backend_for_all_chains),
+        cmocka_unit_test(excited_starts_begin_excited),
         cmocka_unit_test(chains_do_not_depend_on_gradients_left_out),
         cmocka_unit_test(best_of_a_grid_point),
     };
