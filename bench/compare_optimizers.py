@@ -7,7 +7,8 @@ All minimise the very same loss, evaluated by the cpu backend:
 
     micromaser              our optimiser as `micromaser search` uses it: in (c, phi), q = sin^2(phi), first trials of
                             its line searches no longer than 0.5, exact gradient
-    micromaser, no limit    the same in (c, theta), q = sin^2(theta/2), and with first trials as long as SciPy's
+    micromaser, excited     the same from the excited starts of `search.excited_starts`, where several batches are free
+    micromaser, no limit    the first in (c, theta), q = sin^2(theta/2), and with first trials as long as SciPy's
     SciPy, (c, theta)       the same function and gradient
     SciPy, (c, q)           exact gradient in (c, q), as far as it is finite: infinite slopes become +-1e100
     SciPy, differences      (c, q), numerical gradient by forward differences, as in the paper
@@ -185,6 +186,13 @@ def summary(runs, best, paper, failed, forward_runs):
     }
 
 
+def excited(start):
+    """The start with q = 0 in the first of two free batches."""
+    start = start.copy()
+    start[0, 1] = 0.0
+    return start
+
+
 def compare(name, lam, starts):
     problem, g = read_case(name)
     peer = library.Peer(problem, 0)
@@ -192,11 +200,14 @@ def compare(name, lam, starts):
     start = [peer.library.random_start(1, 0, 0, i, free) for i in range(starts)]
     methods = {
         "micromaser": (functions.angle, [with_ours(x, 2.0, TRIAL_LENGTH) for x in start], None),
+        "micromaser, excited": (functions.angle, [with_ours(excited(x), 2.0, TRIAL_LENGTH) for x in start], None),
         "micromaser, no limit": (functions.angle, [with_ours(x, 1.0, 0.0) for x in start], None),
         "SciPy, (c, theta)": (functions.angle, [with_scipy("angle", x) for x in start], None),
         "SciPy, (c, q)": (functions.population, [with_scipy("population", x) for x in start], None),
         "SciPy, differences": (functions.differences, [with_scipy("population", x) for x in start], 1 + 2 * free),
     }
+    if free < 2:
+        del methods["micromaser, excited"]
     runs = {method: run_method(evaluate, work) for method, (evaluate, work, _) in methods.items()}
     best = min(min(trace) for method in runs.values() for trace, _ in method)
     paper = papers_loss(name, lam)
