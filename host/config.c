@@ -260,10 +260,8 @@ static mm_status check_race(struct draft *draft, struct mm_error *error)
 static mm_status check_excited_starts(struct draft *draft, struct mm_error *error)
 {
     const struct mm_config *config = &draft->config;
-    size_t free_batches = 0;
-    for (size_t b = 0; b < config->batch_count; b++)
-        free_batches += !config->batches[b].fixed;
-    if (config->excited_starts > 0 && free_batches < 2)
+    const struct mm_problem problem = mm_config_problem(config);
+    if (config->excited_starts > 0 && mm_problem_free_batches(&problem) < 2)
         return mm_settings_fail(&draft->settings, MM_KEY_EXCITED_STARTS, 0,
                                 "the last free batch never begins excited, and there is no other", error);
     return config->excited_starts > config->starts ? fail_on_starts(draft, MM_KEY_EXCITED_STARTS, error) : MM_OK;
