@@ -2,13 +2,17 @@
  *
  * With s_k = sign(E_k - E_{k-1}) in the tail and 0 outside, A_n = dL/dR_n = (dL/dW) dW/dR + lambda s_n H and
  *   A_k = Phi^T A_{k+1} + lambda (s_k - s_{k+1}) H,      dL/dw_j = sum over the batch of <Phi_j^T A_{k+1}, R_k>.
- * What is differentiated is the computed, windowed model R_{k+1} = P_{k+1} Phi R_k with the projection P on the
- * window, whence A_k = P_k Phi^T P_{k+1} A_{k+1}.
  *
  * The states R_k are needed in reverse. A thousand of them do not fit a cache, so the run leaves checkpoints from
  * which one segment after the other is recomputed into the second-level cache: one more forward run in all. Ranges
  * too long for MM_CHECKPOINT_FAN checkpoints recurse, at the cost of one more run a level; memory stays bounded.
+ *
+ * A segment has one window, the same for its states and for A, and a smaller one than the forward run needs: what a
+ * state holds near its edges matters to the loss, because all later states inherit it, but hardly to the
+ * derivatives by the qubits of its own segment. What is differentiated is the windowed model R_{k+1} = P Phi R_k
+ * with the projection P on that window, whence A_k = P Phi^T P A_{k+1}.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,45 +20,49 @@
 #include "cpu_run.h"
 #include "memory.h"
 
-enum {
-    SEGMENT_BYTES = 768 * 1024, /* room for the states of one segment; about half of it is touched */
-    SEGMENT_LEAST = 4,
-    SEGMENT_MOST = 64,
-};
+/* Collisions of a segment. With 120 levels its states fill about half a megabyte; half or twice as many are no
+ * faster. It is the same for all sizes, because the windows of the segments, and with them the last digits of
+ * a gradient, must not depend on how much memory earlier points have needed. */
+enum { SEGMENT_COLLISIONS = 16 };
+
+/** The sum of |elements| that a segment's window may leave out of its first and its last state: so many tolerances
+ * of one collision, but not more than the limit unless the tolerance itself is. With a tolerance of 1e-16, N = 120
+ * and n = 1000 gradients are right to 1e-9 then, and take a tenth less time. */
+static const double SEGMENT_TOLERANCES = 1e3;
+static const double SEGMENT_LIMIT = 1e-13;
 
 /** The sweep in progress. */
 struct sweep {
     struct mm_cpu_run *run;
     double lambda;
     int64_t collisions;
-    int64_t tail_start; /* the last state before the tail */
+    int64_t tail_start;      /* the last state before the tail */
+    struct mm_window window; /* outside it the adjoint is zero */
 };
 
 /* ------------------------------------------------------------------------------------------- checkpoints */
 
-static int64_t segment_length(const struct mm_cpu_run *run)
+/** Collisions between the checkpoints of a range. */
+static int64_t spacing_in(struct mm_collision_range range)
 {
-    int64_t length = SEGMENT_BYTES / (int64_t)(mm_cpu_run_matrix_size(run) * sizeof(double));
-    if (length < SEGMENT_LEAST)
-        return SEGMENT_LEAST;
-    return length < SEGMENT_MOST ? length : SEGMENT_MOST;
-}
-
-int64_t mm_cpu_checkpoint_spacing(const struct mm_cpu_run *run, int64_t collisions)
-{
-    int64_t segment = segment_length(run);
-    int64_t pieces = (collisions + MM_CHECKPOINT_FAN - 1) / MM_CHECKPOINT_FAN;
-    return pieces > segment ? pieces : segment;
+    const int64_t least = (range.end - range.first + MM_CHECKPOINT_FAN - 1) / MM_CHECKPOINT_FAN;
+    return least > SEGMENT_COLLISIONS ? least : SEGMENT_COLLISIONS;
 }
 
 static struct mm_checkpoint *checkpoint_at(const struct mm_cpu_run *run, int depth, int64_t index)
 {
-    return &run->checkpoints[(int64_t)depth * MM_CHECKPOINT_FAN + index];
+    return &run->checkpoints[(int64_t)depth * (MM_CHECKPOINT_FAN + 1) + index];
 }
 
-mm_status mm_cpu_checkpoint_save(struct mm_cpu_run *run, int depth, int64_t index, struct mm_error *error)
+/** What the segments that begin or end at the run's state need of it. */
+static struct mm_window segment_window(const struct mm_cpu_run *run)
 {
-    struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
+    const double tolerance = run->problem->band_tolerance;
+    return mm_cpu_run_narrow_window(run, fmin(SEGMENT_TOLERANCES * tolerance, fmax(SEGMENT_LIMIT, tolerance)));
+}
+
+static mm_status save(struct mm_cpu_run *run, struct mm_checkpoint *checkpoint, struct mm_error *error)
+{
     size_t columns = (size_t)mm_band_columns(run->window.levels);
     size_t size = columns * (size_t)run->window.bands;
     if (size > checkpoint->capacity) {
@@ -66,20 +74,29 @@ mm_status mm_cpu_checkpoint_save(struct mm_cpu_run *run, int depth, int64_t inde
         checkpoint->capacity = size + size / 4;
     }
     checkpoint->window = run->window;
+    checkpoint->narrow = segment_window(run);
     mm_cpu_run_copy_window(run->state, run->stride, checkpoint->data, columns, run->window);
     return MM_OK;
 }
 
-/** Brings a checkpoint back into a matrix of the run, whose replay goes on from there.
- *  @param window  outside it the matrix is zero before */
-static void restore(struct mm_cpu_run *run, int depth, int64_t index, int64_t collision, double *matrix,
+mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collision_range range,
+                            struct mm_error *error)
+{
+    const int64_t spacing = spacing_in(range), passed = run->collision - range.first;
+    if (passed % spacing != 0 && run->collision != range.end)
+        return MM_OK;
+    return save(run, checkpoint_at(run, depth, (passed + spacing - 1) / spacing), error);
+}
+
+/** Brings the part of a checkpoint that lies in a window into a matrix of the run that is zero outside it. */
+static void restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, double *matrix,
                     struct mm_window window)
 {
-    const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
-    mm_cpu_run_seek(run, collision);
-    mm_cpu_run_clip(run, matrix, window, checkpoint->window);
-    mm_cpu_run_copy_window(checkpoint->data, (size_t)mm_band_columns(checkpoint->window.levels), matrix,
-                           run->stride, checkpoint->window);
+    const struct mm_window common = mm_window_common(checkpoint->window, window);
+    const size_t columns = (size_t)mm_band_columns(checkpoint->window.levels);
+    mm_cpu_run_clip(run, matrix, window, common);
+    mm_cpu_run_copy_window(checkpoint->data, columns, matrix, run->stride, common);
+    mm_cpu_run_clip(run, matrix, checkpoint->window, common);
 }
 
 /* ------------------------------------------------------------------------------------------------ sweep */
@@ -104,23 +121,25 @@ static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct m
     return MM_OK;
 }
 
-/** Recomputes the states first .. end-1 from the checkpoint at `first` into the segment. */
-static mm_status recompute_segment(struct mm_cpu_run *run, int depth, int64_t index, int64_t first, int64_t end,
-                                   struct mm_error *error)
+/** Recomputes the states of a segment, between checkpoint `index` of a depth and the next one, in its window. */
+static mm_status recompute_segment(struct mm_cpu_run *run, int depth, int64_t index,
+                                   struct mm_collision_range range, struct mm_error *error)
 {
-    mm_status status = reserve_segment(run, end - first, error);
+    const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
+    const struct mm_window window = mm_window_hull(checkpoint->narrow, checkpoint[1].narrow);
+    mm_status status = reserve_segment(run, range.end - range.first, error);
     if (status != MM_OK)
         return status;
-    restore(run, depth, index, first, run->segment[0].data, run->segment[0].window);
-    run->segment[0].window = run->window;
-    for (int64_t k = first; k + 1 < end; k++) {
-        struct mm_segment_state *state = &run->segment[k - first], *next = state + 1;
-        status = mm_cpu_run_prepare(run, state->data, error);
-        if (status != MM_OK)
-            return status;
-        mm_cpu_run_clip(run, next->data, next->window, run->window);
-        next->window = run->window;
-        mm_cpu_run_collide(run, state->data, next->data);
+    mm_cpu_run_seek(run, range.first, window);
+    for (int64_t k = range.first; k < range.end; k++) {
+        struct mm_segment_state *state = &run->segment[k - range.first];
+        mm_cpu_run_clip(run, state->data, state->window, window);
+        state->window = window;
+        if (k == range.first)
+            restore(run, checkpoint, state->data, window);
+        else
+            mm_cpu_run_collide(run, state[-1].data, state->data);
+        mm_cpu_run_prepare_as_it_is(run);
     }
     return MM_OK;
 }
@@ -143,93 +162,88 @@ static void add_source(const struct sweep *sweep, int64_t k)
 static void sweep_collision(struct sweep *sweep, const double *state)
 {
     struct mm_cpu_run *run = sweep->run;
-    const struct mm_window after = run->window;
     const struct mm_band_sweep band = mm_cpu_run_sweep(run);
     double by_q, by_x;
-    mm_cpu_run_previous_batch(run);
+    mm_cpu_run_step_back(run);
     run->loops->adjoint(&band, &run->qubits[run->batch], run->adjoint, state, &by_q, &by_x);
     run->derivatives[run->batch].by_q += by_q;
     run->derivatives[run->batch].by_x += by_x;
-    mm_cpu_run_previous_window(run);
-    mm_cpu_run_clip(run, run->adjoint, after, run->window);
     add_source(sweep, run->collision);
 }
 
 /** A range no longer than a segment. */
-static mm_status sweep_segment(struct sweep *sweep, int depth, int64_t index, int64_t first, int64_t end,
+static mm_status sweep_segment(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
                                struct mm_error *error)
 {
-    mm_status status = recompute_segment(sweep->run, depth, index, first, end, error);
+    struct mm_cpu_run *run = sweep->run;
+    mm_status status = recompute_segment(run, depth, index, range, error);
     if (status != MM_OK)
         return status;
-    mm_cpu_run_seek(sweep->run, end);
-    for (int64_t k = end - 1; k >= first; k--)
-        sweep_collision(sweep, sweep->run->segment[k - first].data);
+    mm_cpu_run_clip(run, run->adjoint, sweep->window, run->window);
+    sweep->window = run->window;
+    run->collision = range.end;
+    for (int64_t k = range.end - 1; k >= range.first; k--)
+        sweep_collision(sweep, run->segment[k - range.first].data);
     return MM_OK;
 }
 
-/** Leaves checkpoints of the next depth over a range; run->state is used for it. */
-static mm_status refine(struct sweep *sweep, int depth, int64_t index, int64_t first, int64_t end, int64_t spacing,
+/** Leaves checkpoints of the next depth over a range, in the windows of the first run; run->state is used for it.
+ */
+static mm_status refine(struct mm_cpu_run *run, int depth, int64_t index, struct mm_collision_range range,
                         struct mm_error *error)
 {
-    struct mm_cpu_run *run = sweep->run;
+    const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
     memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
-    restore(run, depth, index, first, run->state, (struct mm_window){0, 0});
-    for (int64_t k = first; k < end; k++) {
-        mm_status status = MM_OK;
-        if ((k - first) % spacing == 0)
-            status = mm_cpu_checkpoint_save(run, depth + 1, (k - first) / spacing, error);
-        if (status == MM_OK)
-            status = mm_cpu_run_prepare(run, run->state, error);
+    restore(run, checkpoint, run->state, checkpoint->window);
+    mm_cpu_run_seek(run, range.first, checkpoint->window);
+    for (;;) {
+        mm_status status = mm_cpu_checkpoint(run, depth + 1, range, error);
+        if (status != MM_OK || run->collision == range.end)
+            return status;
+        status = mm_cpu_run_prepare(run, run->state, error);
         if (status != MM_OK)
             return status;
         mm_cpu_run_collide(run, run->state, run->state);
     }
-    return MM_OK;
 }
 
-static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, int64_t first, int64_t end,
+static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
                              struct mm_error *error);
 
 /** The pieces of a range between its checkpoints, last one first. */
-static mm_status sweep_pieces(struct sweep *sweep, int depth, int64_t first, int64_t end, int64_t spacing,
+static mm_status sweep_pieces(struct sweep *sweep, int depth, struct mm_collision_range range,
                               struct mm_error *error)
 {
-    for (int64_t index = (end - first - 1) / spacing; index >= 0; index--) {
-        int64_t piece = first + index * spacing;
-        mm_status status =
-            sweep_range(sweep, depth, index, piece, piece + spacing < end ? piece + spacing : end, error);
+    const int64_t spacing = spacing_in(range);
+    for (int64_t index = (range.end - range.first - 1) / spacing; index >= 0; index--) {
+        const int64_t first = range.first + index * spacing;
+        const struct mm_collision_range piece = {first, first + spacing < range.end ? first + spacing : range.end};
+        mm_status status = sweep_range(sweep, depth, index, piece, error);
         if (status != MM_OK)
             return status;
     }
     return MM_OK;
 }
 
-/** The range first .. end-1, whose first state is checkpoint `index` of that depth. */
-static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, int64_t first, int64_t end,
+/** A range that lies between checkpoint `index` of a depth and the next one. */
+static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
                              struct mm_error *error)
 {
-    if (end - first <= segment_length(sweep->run))
-        return sweep_segment(sweep, depth, index, first, end, error);
-    int64_t spacing = mm_cpu_checkpoint_spacing(sweep->run, end - first);
-    mm_status status = refine(sweep, depth, index, first, end, spacing, error);
-    if (status != MM_OK)
-        return status;
-    return sweep_pieces(sweep, depth + 1, first, end, spacing, error);
+    if (range.end - range.first <= SEGMENT_COLLISIONS)
+        return sweep_segment(sweep, depth, index, range, error);
+    mm_status status = refine(sweep->run, depth, index, range, error);
+    return status == MM_OK ? sweep_pieces(sweep, depth + 1, range, error) : status;
 }
 
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, int64_t first, double lambda,
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range range, double lambda,
                                struct mm_channel_gradient *gradient, struct mm_error *error)
 {
     const struct mm_problem *problem = run->problem;
-    const int64_t collisions = run->collision;
-    struct sweep sweep = {run, lambda, collisions, collisions - problem->tail};
+    struct sweep sweep = {run, lambda, range.end, range.end - problem->tail, run->window};
     for (size_t b = 0; b < problem->batch_count; b++)
         run->derivatives[b] = (struct mm_channel_gradient){0.0, 0.0};
-    add_source(&sweep, collisions);
-    run->replay = true;
-    mm_status status = sweep_pieces(&sweep, 0, first, collisions, run->checkpoint_spacing, error);
-    run->replay = false;
+    add_source(&sweep, range.end);
+    mm_status status = sweep_pieces(&sweep, 0, range, error);
     if (status != MM_OK)
         return status;
     for (size_t b = 0; b < problem->batch_count; b++)

@@ -5,13 +5,13 @@
 #include "cpu_run.h"
 #include "loss.h"
 
-/** Collision at which the first free batch begins; what comes before has no derivative. */
-static int64_t first_free_collision(const struct mm_cpu_run *run)
+/** Collisions from the first free batch on; what comes before has no derivative. */
+static struct mm_collision_range swept_collisions(const struct mm_cpu_run *run)
 {
-    int64_t first = 0;
+    struct mm_collision_range range = {0, mm_problem_collisions(run->problem)};
     for (size_t b = 0; run->problem->batches[b].fixed; b++)
-        first = run->batch_ends[b];
-    return first;
+        range.first = run->batch_ends[b];
+    return range;
 }
 
 static int sign(double value)
@@ -20,19 +20,18 @@ static int sign(double value)
 }
 
 /** Runs the schedule; the tail's energy steps add up to *instability and leave their signs.
- *  @param first  collision of the first checkpoint, or -1 for none */
-static mm_status run_schedule(struct mm_cpu_run *run, int64_t first, double *instability, struct mm_error *error)
+ *  @param swept  what the adjoint will sweep: the end of the schedule, or nothing */
+static mm_status run_schedule(struct mm_cpu_run *run, struct mm_collision_range swept, double *instability,
+                              struct mm_error *error)
 {
     const int64_t collisions = mm_problem_collisions(run->problem);
     const int64_t tail_start = collisions - run->problem->tail;
-    const int64_t spacing = first < 0 ? 0 : mm_cpu_checkpoint_spacing(run, collisions - first);
-    run->checkpoint_spacing = spacing;
     double before = 0.0;
     *instability = 0.0;
     for (int64_t k = 0; k < collisions; k++) {
         mm_status status = MM_OK;
-        if (first >= 0 && k >= first && (k - first) % spacing == 0)
-            status = mm_cpu_checkpoint_save(run, 0, (k - first) / spacing, error);
+        if (k >= swept.first && k < swept.end)
+            status = mm_cpu_checkpoint(run, 0, swept, error);
         if (status == MM_OK && k == tail_start)
             before = mm_cpu_run_energy(run);
         if (status == MM_OK)
@@ -47,7 +46,7 @@ static mm_status run_schedule(struct mm_cpu_run *run, int64_t first, double *ins
         run->tail_signs[k - tail_start] = (int8_t)sign(step);
         before = energy;
     }
-    return MM_OK;
+    return swept.end == collisions ? mm_cpu_checkpoint(run, 0, swept, error) : MM_OK;
 }
 
 /** Fills the figures of merit of the final state; the ergotropy is never negative. */
@@ -73,10 +72,10 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
                           struct mm_channel_gradient *gradient, struct mm_error *error)
 {
     struct mm_evaluation result = {0};
-    const int64_t first = gradient == NULL ? -1 : first_free_collision(run);
-    mm_status status = mm_cpu_run_start(run, point, gradient != NULL, error);
-    if (status == MM_OK)
-        status = run_schedule(run, first, &result.instability, error);
+    const struct mm_collision_range none = {0, 0};
+    const struct mm_collision_range swept = gradient == NULL ? none : swept_collisions(run);
+    mm_cpu_run_start(run, point, gradient != NULL);
+    mm_status status = run_schedule(run, swept, &result.instability, error);
     if (status == MM_OK)
         status = figures_of_merit(run, gradient != NULL, &result, error);
     if (status != MM_OK)
@@ -85,7 +84,7 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
     if (gradient != NULL && mm_loss_wants_gradient(point, &result)) {
         for (size_t i = 0; i < mm_cpu_run_matrix_size(run); i++)
             run->adjoint[i] *= by_ergotropy;
-        status = mm_cpu_adjoint_sweep(run, first, point->lambda, gradient, error);
+        status = mm_cpu_adjoint_sweep(run, swept, point->lambda, gradient, error);
     } else if (gradient != NULL) {
         for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)
             gradient[i] = (struct mm_channel_gradient){NAN, NAN};

@@ -26,6 +26,7 @@ enum {
     FIRST_LEVELS = 128, /* capacity to start with while the space is unbounded */
     FIRST_BANDS = 40,
     SHRINK_INTERVAL = 16, /* collisions between looks at whether the band may shrink */
+    DERIVATIVE_REACH = 2, /* rows and diagonals beyond a state's that its derivatives may need */
 };
 
 /** Share of a collision's allowance that a shrinking band may use: what fades goes on fading. */
@@ -131,7 +132,7 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
     run->qubits = calloc(problem->batch_count, sizeof *run->qubits);
     run->derivatives = calloc(problem->batch_count, sizeof *run->derivatives);
     run->tail_signs = malloc((size_t)problem->tail);
-    run->checkpoints = calloc((size_t)MM_CHECKPOINT_DEPTH * MM_CHECKPOINT_FAN, sizeof *run->checkpoints);
+    run->checkpoints = calloc((size_t)MM_CHECKPOINT_DEPTH * (MM_CHECKPOINT_FAN + 1), sizeof *run->checkpoints);
     if (!run->batch_ends || !run->qubits || !run->derivatives || !run->tail_signs || !run->checkpoints)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a run of %zu batches and a tail of %lld collisions",
                        problem->batch_count, (long long)problem->tail);
@@ -148,7 +149,7 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
 void mm_cpu_run_free(struct mm_cpu_run *run)
 {
     free_segment(run);
-    for (int i = 0; run->checkpoints != NULL && i < MM_CHECKPOINT_DEPTH * MM_CHECKPOINT_FAN; i++)
+    for (int i = 0; run->checkpoints != NULL && i < MM_CHECKPOINT_DEPTH * (MM_CHECKPOINT_FAN + 1); i++)
         free(run->checkpoints[i].data);
     free(run->checkpoints);
     free(run->batch_ends);
@@ -159,7 +160,6 @@ void mm_cpu_run_free(struct mm_cpu_run *run)
     free(run->rows);
     free(run->carried);
     free(run->state);
-    free(run->changes);
     free(run->tail_signs);
     free(run->adjoint);
     mm_eigen_free(&run->eigen);
@@ -246,20 +246,6 @@ static struct edge edge_beyond(const struct mm_cpu_run *run, const double *state
     return edge;
 }
 
-static mm_status record_window(struct mm_cpu_run *run, int64_t collision, struct mm_error *error)
-{
-    if (run->change_count == run->change_capacity) {
-        size_t capacity = run->change_capacity == 0 ? 64 : 2 * run->change_capacity;
-        struct mm_window_change *changes = realloc(run->changes, capacity * sizeof *changes);
-        if (changes == NULL)
-            return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu changes of the window", capacity);
-        run->changes = changes;
-        run->change_capacity = capacity;
-    }
-    run->changes[run->change_count++] = (struct mm_window_change){collision, run->window};
-    return MM_OK;
-}
-
 /** Shrinks the band of a window by the outer diagonals that have faded, unless their inner neighbour would make it
  *  grow again at once. Returns the sum of |elements| that this gives up. */
 static double shrink_band(const struct mm_cpu_run *run, const double *state, struct mm_qubit qubit, double limit,
@@ -300,12 +286,19 @@ static struct mm_window choose_window(struct mm_cpu_run *run, const double *stat
     return window;
 }
 
-/** Takes the window of the next state from the record. */
-static struct mm_window recorded_window(struct mm_cpu_run *run)
+struct mm_window mm_cpu_run_narrow_window(const struct mm_cpu_run *run, double limit)
 {
     struct mm_window window = run->window;
-    if (run->next_change < run->change_count && run->changes[run->next_change].collision == run->collision + 1)
-        window = run->changes[run->next_change++].window;
+    double outside = 2.0 * diagonal_sum(run, run->state, window.bands - 1);
+    while (window.bands > 1 && outside <= limit)
+        outside += 2.0 * diagonal_sum(run, run->state, --window.bands - 1);
+    outside = 2.0 * row_sum(run, run->state, window.levels - 1);
+    while (window.levels > 1 && outside <= limit)
+        outside += 2.0 * row_sum(run, run->state, --window.levels - 1);
+    window.levels = mm_band_columns(window.levels + DERIVATIVE_REACH);
+    window.bands += DERIVATIVE_REACH;
+    window = mm_window_common(window, run->window);
+    window.bands = mm_smaller(window.bands, window.levels);
     return window;
 }
 
@@ -317,7 +310,7 @@ static bool same_window(struct mm_window a, struct mm_window b)
 /* --------------------------------------------------------------------------------------------------- run */
 
 /** Makes the run stand at the vacuum with a coupling. */
-static mm_status start_at_vacuum(struct mm_cpu_run *run, double g, bool derivative, struct mm_error *error)
+static void start_at_vacuum(struct mm_cpu_run *run, double g, bool derivative)
 {
     memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
     run->state[0] = 1.0;
@@ -327,16 +320,12 @@ static mm_status start_at_vacuum(struct mm_cpu_run *run, double g, bool derivati
     run->batch = 0;
     run->band_error = 0.0;
     run->truncation_population = 0.0;
-    run->replay = false;
-    run->change_count = 0;
     int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
     run->window = (struct mm_window){levels, 1};
     fill_tables(run);
-    return record_window(run, 0, error);
 }
 
-mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
-                           struct mm_error *error)
+void mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative)
 {
     const struct mm_problem *problem = run->problem;
     const double *parameter = point->parameters;
@@ -347,7 +336,7 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
         if (!batch->fixed)
             parameter += 2;
     }
-    return start_at_vacuum(run, point->g, derivative, error);
+    start_at_vacuum(run, point->g, derivative);
 }
 
 /** Smallest window, in the steps in which windows grow, that holds every element that is not zero. */
@@ -388,48 +377,37 @@ static mm_status load_state(struct mm_cpu_run *run, const struct mm_state *state
 mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point, const struct mm_state *state,
                             struct mm_error *error)
 {
-    mm_status status = mm_cpu_run_start(run, point, false, error);
-    return status == MM_OK && state->density != NULL ? load_state(run, state, error) : status;
+    mm_cpu_run_start(run, point, false);
+    return state->density == NULL ? MM_OK : load_state(run, state, error);
 }
 
 mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
                                   struct mm_error *error)
 {
-    mm_status status = start_at_vacuum(run, g, false, error);
-    return status == MM_OK && state->density != NULL ? load_state(run, state, error) : status;
+    start_at_vacuum(run, g, false);
+    return state->density == NULL ? MM_OK : load_state(run, state, error);
 }
 
-struct mm_window mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision)
+/** Forward to the batch of the next collision; the last batch goes on after the schedule ends. */
+static void enter_batch(struct mm_cpu_run *run)
 {
-    size_t low = 0, high = run->change_count;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (run->changes[middle].collision <= collision)
-            low = middle;
-        else
-            high = middle;
-    }
-    run->next_change = low + 1;
+    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
+        run->batch++;
+}
+
+void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window window)
+{
     run->collision = collision;
     run->batch = 0;
-    while (run->batch + 1 < run->problem->batch_count && collision >= run->batch_ends[run->batch])
-        run->batch++;
-    mm_cpu_run_set_window(run, run->changes[low].window);
-    return run->window;
+    enter_batch(run);
+    mm_cpu_run_set_window(run, window);
 }
 
-void mm_cpu_run_previous_batch(struct mm_cpu_run *run)
-{
-    while (run->batch > 0 && run->collision - 1 < run->batch_ends[run->batch - 1])
-        run->batch--;
-}
-
-void mm_cpu_run_previous_window(struct mm_cpu_run *run)
+void mm_cpu_run_step_back(struct mm_cpu_run *run)
 {
     run->collision--;
-    while (run->changes[run->next_change - 1].collision > run->collision)
-        run->next_change--;
-    mm_cpu_run_set_window(run, run->changes[run->next_change - 1].window);
+    while (run->batch > 0 && run->collision < run->batch_ends[run->batch - 1])
+        run->batch--;
 }
 
 struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
@@ -442,23 +420,26 @@ struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
 /** Goes over to the window that the collision with run->qubit needs. */
 static mm_status prepare_window(struct mm_cpu_run *run, double *source, struct mm_error *error)
 {
-    struct mm_window window = run->replay ? recorded_window(run) : choose_window(run, source, run->qubit);
+    const struct mm_window window = choose_window(run, source, run->qubit);
     if (same_window(window, run->window))
         return MM_OK;
     if (window.bands < run->window.bands)
         mm_cpu_run_clip(run, source, run->window, (struct mm_window){run->window.levels, window.bands});
     mm_status status = reserve(run, window, error);
-    if (status != MM_OK)
-        return status;
-    mm_cpu_run_set_window(run, window);
-    return run->replay ? MM_OK : record_window(run, run->collision + 1, error);
+    if (status == MM_OK)
+        mm_cpu_run_set_window(run, window);
+    return status;
+}
+
+void mm_cpu_run_prepare_as_it_is(struct mm_cpu_run *run)
+{
+    enter_batch(run);
+    run->qubit = run->qubits[run->batch];
 }
 
 mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error)
 {
-    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
-        run->batch++;
-    run->qubit = run->qubits[run->batch];
+    mm_cpu_run_prepare_as_it_is(run);
     return prepare_window(run, source, error);
 }
 

@@ -14,18 +14,34 @@ struct mm_window {
     int bands;  /* 1 .. levels */
 };
 
-/** From state number `collision` on, states have this window. */
-struct mm_window_change {
-    int64_t collision;
-    struct mm_window window;
-};
+static inline int mm_smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/** The largest window that lies in both, and the smallest that holds both. */
+static inline struct mm_window mm_window_common(struct mm_window a, struct mm_window b)
+{
+    return (struct mm_window){mm_smaller(a.levels, b.levels), mm_smaller(a.bands, b.bands)};
+}
+
+static inline struct mm_window mm_window_hull(struct mm_window a, struct mm_window b)
+{
+    return (struct mm_window){a.levels > b.levels ? a.levels : b.levels, a.bands > b.bands ? a.bands : b.bands};
+}
 
 /** A state put aside, in its window only: [bands][columns of levels]. */
 struct mm_checkpoint {
-    int64_t collision;
     struct mm_window window;
-    size_t capacity; /* doubles in data */
+    struct mm_window narrow; /* what a derivative needs of it */
+    size_t capacity;         /* doubles in data */
     double *data;
+};
+
+/** The collisions first .. end-1 of a schedule: from state `first` to state `end`. */
+struct mm_collision_range {
+    int64_t first;
+    int64_t end;
 };
 
 /** A state of the segment that the adjoint is working on, in the layout of the run. */
@@ -63,25 +79,18 @@ struct mm_cpu_run {
     double band_error;
     double truncation_population;
 
-    size_t change_count; /* window changes of the whole run, for replay */
-    size_t change_capacity;
-    struct mm_window_change *changes;
-    bool replay; /* windows are taken from `changes` */
-    size_t next_change;
-
     int8_t *tail_signs; /* [tail]: sign of E_k - E_{k-1} */
     double *adjoint;    /* A, same layout as state */
     struct mm_segment_state *segment;
     int segment_capacity;
-    struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN] */
-    int64_t checkpoint_spacing;              /* collisions between those of depth 0 */
+    struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN + 1] */
     struct mm_channel_gradient *derivatives; /* [batch_count] */
     struct mm_eigen eigen;
 };
 
 enum {
-    MM_CHECKPOINT_FAN = 128, /* checkpoints of one level of the recursion */
-    MM_CHECKPOINT_DEPTH = 5, /* enough for 10^9 collisions in segments of 4 */
+    MM_CHECKPOINT_FAN = 128, /* pieces between the checkpoints of one level of the recursion */
+    MM_CHECKPOINT_DEPTH = 4, /* enough for 10^9 collisions */
 };
 
 /** Prepares a run for a problem, which must outlive it. *run is zero before; free it with mm_cpu_run_free. */
@@ -92,8 +101,7 @@ void mm_cpu_run_free(struct mm_cpu_run *run);
 
 /** Puts the vacuum at the start of a protocol.
  *  @param derivative  the window is to hold the derivatives of the states as well */
-mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
-                           struct mm_error *error);
+void mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative);
 
 /** Puts a state at its place in a protocol: the vacuum where its density is NULL. Its window is the smallest one
  *  that holds every element that is not zero. mm_state.levels must not exceed the run's. */
@@ -105,7 +113,7 @@ mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct
                                   struct mm_error *error);
 
 /** Decides the window of the next state: grown where the collision would drop more than the tolerance, shrunk where
- *  the outside has faded; in replay as recorded. Source is the present state in the layout of the run; what
+ *  the outside has faded. Source is the present state in the layout of the run; what
  *  a shrinking window leaves outside is cleared in it. The last batch continues after the schedule ends. */
 mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error);
 
@@ -113,16 +121,22 @@ mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_e
 mm_status mm_cpu_run_prepare_drawn(struct mm_cpu_run *run, double *source, const struct mm_drawn_collision *drawn,
                                    struct mm_error *error);
 
+/** The same without a decision: the next state has the run's window as it is. */
+void mm_cpu_run_prepare_as_it_is(struct mm_cpu_run *run);
+
 /** The collision prepared: target = window of Phi(source). target may be source, else it must be zero outside
  *  the window. */
 void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target);
 
-/** Window that replay gives to the state after `collision` collisions; moves the replay position there. */
-struct mm_window mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision);
+/** Makes the run stand at a place of its protocol, in a window that its memory holds. */
+void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window window);
 
-/** Backwards from state k+1: makes run->batch that of collision k; and makes the run stand at state k. */
-void mm_cpu_run_previous_batch(struct mm_cpu_run *run);
-void mm_cpu_run_previous_window(struct mm_cpu_run *run);
+/** Makes the run stand one collision earlier: run->batch becomes that of the collision between. */
+void mm_cpu_run_step_back(struct mm_cpu_run *run);
+
+/** The smallest window that holds all of the run's state but elements whose |values| add up to the limit, and
+ * around them the diagonals and rows that a derivative reaches. It is not larger than the run's. */
+struct mm_window mm_cpu_run_narrow_window(const struct mm_cpu_run *run, double limit);
 
 /** Sets the window: the sine table is cut at its levels. */
 void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window);
@@ -162,17 +176,16 @@ mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, in
 mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_collision *drawn, int64_t collisions,
                               struct mm_state *state, struct mm_error *error);
 
-/** Collisions between the checkpoints of a range that long. */
-int64_t mm_cpu_checkpoint_spacing(const struct mm_cpu_run *run, int64_t collisions);
+/** Puts run->state aside at recursion level `depth` if the adjoint over a range is to begin again there: every so
+ * many collisions, and at the end. */
+mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collision_range range,
+                            struct mm_error *error);
 
-/** Puts run->state aside as checkpoint `index` of recursion level `depth`. */
-mm_status mm_cpu_checkpoint_save(struct mm_cpu_run *run, int depth, int64_t index, struct mm_error *error);
-
-/** Sweeps the adjoint from the end of the schedule down to collision `first`, from the checkpoints of depth 0.
- *  run->adjoint holds dL/dR_n on entry.
+/** Sweeps the adjoint over the range of collisions that a schedule ends with and that has left checkpoints at depth
+ * 0. run->adjoint holds dL/dR_n on entry.
  *  @param lambda   weight of the instability
  *  @param gradient [free batches], out */
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, int64_t first, double lambda,
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range range, double lambda,
                                struct mm_channel_gradient *gradient, struct mm_error *error);
 
 #endif

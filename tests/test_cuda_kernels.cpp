@@ -104,7 +104,7 @@ struct protocol {
  * first chain has its population on both sides of level 64, where one warp's columns end and the next one's begin.
  */
 struct fading_protocol : protocol {
-    fading_protocol() : protocol(120, {80, 40, 8}, 20, 1e-5)
+    explicit fading_protocol(double tolerance) : protocol(120, {80, 40, 8}, 20, tolerance)
     {
         add(0.25, 1.0, {1.0, 0.17, 0.003, 0.3, 1.0, 0.17});
         add(0.6, 2.0, {0.5, 0.2, 0.0, 0.9, 0.0, 0.1});
@@ -127,7 +127,7 @@ cpu_course run_on_cpu(const protocol &given, const mm_point &point, int64_t end,
     mm_cpu_run run = {};
     cpu_course course;
     assert_ok(mm_cpu_run_create(&run, &given.problem, mm_band_loops_find("portable"), &error), error);
-    assert_ok(mm_cpu_run_start(&run, &point, derivative, &error), error);
+    mm_cpu_run_start(&run, &point, derivative);
     for (int64_t k = 0; k <= end; k++) {
         course.windows.push_back(run.window);
         course.energies.push_back(mm_cpu_run_energy(&run));
@@ -502,7 +502,7 @@ void test_states_windows_and_sums_are_the_cpus(void **)
 
 void test_bands_shrink_as_on_the_cpu(void **)
 {
-    const fading_protocol given;
+    const fading_protocol given(1e-5);
     for (const bool derivative : {false, true}) {
         const cpu_course course = run_on_cpu(given, given.points[0], given.collisions(), derivative);
         int fallen = 0;
@@ -596,7 +596,7 @@ void test_the_class_does_not_show_in_the_numbers(void **)
     for (int i = 0; i < 3; i++)
         given.add_random(random);
     compare_classes(given, {{64, 24}, {64, 32}, {64, 40}, {128, 48}, {192, 24}, {64, 31}, {192, 23}, {640, 24}});
-    compare_classes(fading_protocol(), {{128, 40}, {192, 48}, {128, 39}, {576, 40}});
+    compare_classes(fading_protocol(1e-5), {{128, 40}, {192, 48}, {128, 39}, {576, 40}});
 }
 
 void test_shapes_of_the_classes(void **)
@@ -810,18 +810,32 @@ void test_gradients_are_the_cpus(void **)
 }
 
 /* Windows change both ways while the adjoint goes back through them. */
+/** Whether the band of a chain has shrunk on the way. */
+bool band_fades(const protocol &given, const mm_point &point)
+{
+    const std::vector<mm_window> windows = run_on_cpu(given, point, 128, true).windows;
+    for (size_t k = 1; k < windows.size(); k++)
+        if (windows[k].bands < windows[k - 1].bands)
+            return true;
+    return false;
+}
+
+/** The cpu has windows of its own for derivatives, so that they agree to what the tolerance drops. */
 void test_gradients_through_moving_windows_are_the_cpus(void **)
 {
-    const fading_protocol given;
-    const std::vector<double> expected = gradients_on_cpu(given);
-    std::vector<double> in_first_class;
-    for (const shape in : {shape{128, 40}, shape{128, 45}}) {
-        device_chains device(given, in, 128, true);
-        const std::vector<double> found = gradients_on_device(given, device, {0, 128});
-        assert_same_gradients(found, expected, 6);
-        if (in_first_class.empty())
-            in_first_class = found;
-        assert_same_gradients(found, in_first_class, 6, 1e-13);
+    for (const double tolerance : {1e-5, 1e-9}) {
+        const fading_protocol given(tolerance);
+        assert_true(band_fades(given, given.points[0]));
+        const std::vector<double> expected = gradients_on_cpu(given);
+        std::vector<double> in_first_class;
+        for (const shape in : {shape{128, 60}, shape{128, 67}}) {
+            device_chains device(given, in, 128, true);
+            const std::vector<double> found = gradients_on_device(given, device, {0, 128});
+            assert_same_gradients(found, expected, 6, 0.1 * tolerance);
+            if (in_first_class.empty())
+                in_first_class = found;
+            assert_same_gradients(found, in_first_class, 6, 1e-13);
+        }
     }
 }
 
@@ -929,7 +943,7 @@ std::vector<double> all_numbers(const protocol &given, shape in)
 /* A missing barrier shows as a dependence on the schedule; windows grow and shrink here. */
 void test_results_do_not_depend_on_the_schedule(void **)
 {
-    const fading_protocol given;
+    const fading_protocol given(1e-5);
     for (const shape in : {shape{128, 40}, shape{128, 39}}) {
         emulation_set_schedule(0);
         const std::vector<double> expected = all_numbers(given, in);

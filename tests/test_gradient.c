@@ -188,6 +188,25 @@ static void a_moving_window_keeps_the_gradient(void **state)
     }
 }
 
+/* The sweep leaves out what the default tolerance makes too small to matter to a derivative. */
+static void narrow_segments_keep_the_gradient(void **state)
+{
+    (void)state;
+    static const double parameters[][2] = {{0.39, 0.168}, {0.9, 0.4}, {0.0, 0.3}, {0.3, 0.0}};
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+        struct stream stream;
+        struct mm_channel_gradient exact, narrow;
+        stream_set(&stream, 120, 1000, M_PI / sqrt(15.6), parameters[i][0], parameters[i][1]);
+        stream.problem.tail = 200;
+        evaluate_on("cpu", &stream.problem, &stream.point, &exact);
+        stream.problem.band_tolerance = 1e-16;
+        evaluate_on("cpu", &stream.problem, &stream.point, &narrow);
+        const double scale = fmax(fabs(exact.by_q), fabs(exact.by_x));
+        assert_double_near(narrow.by_q, exact.by_q, 1e-9 * scale);
+        assert_double_near(narrow.by_x, exact.by_x, 1e-9 * scale);
+    }
+}
+
 /* --------------------------------------------------------------------------- against central differences */
 
 /* Loss at angles displaced along one of them, [free batches][2] of c and theta. */
@@ -369,6 +388,7 @@ int main(void)
         cmocka_unit_test(corners_beside_other_batches_match_the_tangents),
         cmocka_unit_test(a_stream_of_two_checkpoint_depths_matches_the_tangents),
         cmocka_unit_test(a_moving_window_keeps_the_gradient),
+        cmocka_unit_test(narrow_segments_keep_the_gradient),
         cmocka_unit_test(one_batch_matches_differences),
         cmocka_unit_test(two_batches_match_differences),
         cmocka_unit_test(fifty_batches_match_differences),
