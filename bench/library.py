@@ -27,7 +27,7 @@ class ProblemStructure(Structure):
 
 class Point(Structure):
     _fields_ = [("g", c_double), ("lam", c_double), ("parameters", POINTER(c_double)),
-                ("gradient_limit", POINTER(c_double))]  # fmt: skip
+                ("gradient_limit", POINTER(c_double)), ("band_tolerance", c_double)]  # fmt: skip
 
 
 class Evaluation(Structure):
@@ -48,7 +48,8 @@ class SolverOptions(Structure):
 
 class OptimizerOptions(Structure):
     _fields_ = [("ftol", c_double), ("gtol", c_double), ("iterations", c_int64), ("evaluations", c_int64),
-                ("corrections", c_int), ("line_search_steps", c_int), ("trial_length", c_double)]  # fmt: skip
+                ("corrections", c_int), ("line_search_steps", c_int), ("trial_length", c_double),
+                ("rough_ftol", c_double), ("rough_gtol", c_double)]  # fmt: skip
 
 
 class Library:
@@ -97,7 +98,7 @@ class Peer:
         """Evaluations and channel gradients at many points (g, lambda, parameters)."""
         kept = [np.ascontiguousarray(parameters, dtype=float) for _, _, parameters in points]
         given = (Point * len(points))(*(
-            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None) for (g, lam, _), array in zip(points, kept)))  # fmt: skip
+            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None, 0.0) for (g, lam, _), array in zip(points, kept)))  # fmt: skip
         evaluations = (Evaluation * len(points))()
         channels = np.empty((len(points), int(self.problem.free.sum()), 2))
         self.library.call("mm_solver_evaluate", self.solver, c_size_t(len(points)), given, evaluations,
@@ -134,7 +135,7 @@ class Peer:
         """R after a protocol of one batch, and its energy before and after every collision."""
         ((collisions, c, q),) = protocol
         energies, state, parameters = np.empty(collisions + 1), State(), (c_double * 2)(c, q)
-        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters, None)), c_int64(collisions),
+        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters, None, 0.0)), c_int64(collisions),
                           c_void_p(energies.ctypes.data), byref(state))  # fmt: skip
         R = np.ctypeslib.as_array(state.density, (state.levels, state.levels)).copy()
         self.library.c.mm_state_free(byref(state))

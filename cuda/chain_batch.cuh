@@ -42,8 +42,7 @@ struct mm_device_problem {
     const int64_t *batch_ends; /* [batch_count], device memory: collisions up to the end of each batch of qubits */
     int64_t collisions;        /* of the schedule; the last batch of qubits continues after it */
     int64_t tail_start;        /* energy steps out of states tail_start .. collisions-1 make up the instability */
-    double band_tolerance;
-    bool derivative; /* windows keep the margin that derivatives need (host/cpu_run.c) */
+    bool derivative;           /* windows keep the margin that derivatives need (host/cpu_run.c) */
 };
 
 /** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
@@ -56,6 +55,7 @@ struct mm_device_window {
 struct mm_device_chain {
     double g;
     double lambda;
+    double band_tolerance;
     int64_t collision;              /* number of the present state */
     struct mm_device_window window; /* of the present state; after an overflow the one that did not fit */
     int most_bands;                 /* of all windows since the vacuum */

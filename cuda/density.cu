@@ -26,6 +26,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS) start_chain(struct mm_chain_
         struct mm_device_chain chain = {};
         chain.g = view.chain->g;
         chain.lambda = view.chain->lambda;
+        chain.band_tolerance = view.chain->band_tolerance;
         chain.window = {min(batch.problem.levels, (int)MM_WINDOW_STEP), 1};
         chain.most_bands = chain.window.bands;
         *view.chain = chain;

@@ -5,6 +5,7 @@
 extern "C" {
 #include "backend.h"
 #include "loss.h"
+#include "problem.h"
 }
 
 #endif

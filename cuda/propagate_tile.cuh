@@ -315,8 +315,8 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
         __syncthreads();
         const struct mm_state_sums sums = mm_tile_gather_sums(shared, parity, wanted);
         const struct mm_window_choice choice =
-            mm_choose_window(problem, k, window, mm_tile_reach(shared, window), qubit, sums,
-                             [&](int diagonal) { return mm_tile_diagonal_sum(tile, shared, diagonal); });
+            mm_choose_window(problem, account.chain.band_tolerance, k, window, mm_tile_reach(shared, window), qubit,
+                             sums, [&](int diagonal) { return mm_tile_diagonal_sum(tile, shared, diagonal); });
         const bool overflow = choice.window.bands > BANDS || choice.window.levels > batch.columns;
         if (threadIdx.x == 0)
             mm_enter_collision(problem, account.view, account.chain, first, k, wanted, sums, choice, overflow);

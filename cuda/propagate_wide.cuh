@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         const struct mm_state_sums sums = mm_wide_sums(state, shared);
         const double reach = fabs(mm_collision_sin(chain.g, state.window.levels, problem.levels));
         const struct mm_window_choice choice =
-            mm_choose_window(problem, k, state.window, reach, qubit, sums,
+            mm_choose_window(problem, chain.band_tolerance, k, state.window, reach, qubit, sums,
                              [&](int diagonal) { return mm_wide_diagonal_sum(state, shared, diagonal); });
         const bool overflow = choice.window.bands > batch.bands || choice.window.levels > batch.columns;
         if (threadIdx.x == 0)

@@ -56,10 +56,11 @@ __device__ static inline double mm_watched_beyond(const struct mm_device_problem
  *  @param diagonal_sum  gives the sum of |elements| of a diagonal of the state, to all threads of the block */
 template <class DiagonalSum>
 __device__ __forceinline__ struct mm_window_choice
-mm_choose_window(const struct mm_device_problem &problem, int64_t k, struct mm_device_window window, double reach,
-                 struct mm_qubit qubit, const struct mm_state_sums &sums, DiagonalSum diagonal_sum)
+mm_choose_window(const struct mm_device_problem &problem, double band_tolerance, int64_t k,
+                 struct mm_device_window window, double reach, struct mm_qubit qubit,
+                 const struct mm_state_sums &sums, DiagonalSum diagonal_sum)
 {
-    const double limit = 0.5 * problem.band_tolerance;
+    const double limit = 0.5 * band_tolerance;
     struct mm_window_choice choice = {window, 0.0};
     if (window.levels < problem.levels) {
         const double dropped = reach * (qubit.excited + qubit.coherence) * 2.0 * sums.top;

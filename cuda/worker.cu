@@ -104,7 +104,6 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
     batch.problem.batch_ends = worker->batch_ends;
     batch.problem.collisions = mm_problem_collisions(problem);
     batch.problem.tail_start = batch.problem.collisions - problem->tail;
-    batch.problem.band_tolerance = problem->band_tolerance;
     batch.problem.derivative = plan.gradient;
     batch.chains = mm_on_device<struct mm_device_chain>(memory, MM_ARRAY_INPUT);
     batch.qubits = reinterpret_cast<const struct mm_qubit *>(batch.chains + plan.rows);
@@ -134,6 +133,7 @@ void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_c
     chains[row] = {};
     chains[row].g = point->g;
     chains[row].lambda = point->lambda;
+    chains[row].band_tolerance = mm_point_band_tolerance(problem, point);
     for (size_t b = 0; b < problem->batch_count; b++) {
         const struct mm_batch &batch = problem->batches[b];
         qubit[b] = batch.fixed ? mm_qubit_from_population(batch.c, batch.q)

@@ -110,6 +110,7 @@ struct mm_device_chain chain_of(const struct drawn_job &job, const struct drawn_
     const struct mm_state *state = &job.states[item.state];
     struct mm_device_chain chain = {};
     chain.g = job.drawn[item.state * job.length].g;
+    chain.band_tolerance = job.worker->problem->band_tolerance;
     chain.collision = job.first;
     chain.window = item.window;
     chain.most_bands = item.window.bands;

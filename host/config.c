@@ -273,6 +273,7 @@ static mm_status make_search(struct draft *draft, struct mm_error *error)
     struct mm_config *config = &draft->config;
     config->levels = (int)values[MM_KEY_LEVELS].integer;
     config->band_tolerance = values[MM_KEY_BAND_TOLERANCE].real;
+    config->rough_tolerance = values[MM_KEY_ROUGH_TOLERANCE].real;
     config->starts = values[MM_KEY_STARTS].integer;
     config->neighbour_starts = values[MM_KEY_NEIGHBOUR_STARTS].integer;
     config->excited_starts = values[MM_KEY_EXCITED_STARTS].integer;

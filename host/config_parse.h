@@ -53,7 +53,8 @@ enum mm_key_kind {
     X(FTOL, "search", "ftol", REAL, 0, 0x1.fffffffffffffp1023, "2.2e-9", "a finite number >= 0")                   \
     X(GTOL, "search", "gtol", REAL, 0, 0x1.fffffffffffffp1023, "1e-5", "a finite number >= 0")                     \
     X(CORRECTIONS, "search", "corrections", INTEGER, 1, 100, "10", "an integer 1 .. 100")                          \
-    X(BAND_TOLERANCE, "numerics", "band_tolerance", REAL, 0, 1e-3, "1e-16", "a number 0 .. 1e-3")
+    X(BAND_TOLERANCE, "numerics", "band_tolerance", REAL, 0, 1e-3, "1e-16", "a number 0 .. 1e-3")                  \
+    X(ROUGH_TOLERANCE, "numerics", "rough_tolerance", REAL, 0, 1e-3, "1e-7", "a number 0 .. 1e-3")
 
 #define MM_KEY_ENUM(identifier, ...) MM_KEY_##identifier,
 enum mm_key_id { MM_KEY_LIST(MM_KEY_ENUM) MM_KEY_COUNT };

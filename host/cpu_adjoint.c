@@ -57,7 +57,7 @@ static struct mm_checkpoint *checkpoint_at(const struct mm_cpu_run *run, int dep
 /** What the segments that begin or end at the run's state need of it. */
 static struct mm_window segment_window(const struct mm_cpu_run *run)
 {
-    const double tolerance = run->problem->band_tolerance;
+    const double tolerance = run->band_tolerance;
     return mm_cpu_run_narrow_window(run, fmin(SEGMENT_TOLERANCES * tolerance, fmax(SEGMENT_LIMIT, tolerance)));
 }
 

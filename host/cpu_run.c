@@ -21,6 +21,7 @@
 #include "band_layout.h"
 #include "cpu_run.h"
 #include "memory.h"
+#include "problem.h"
 
 enum {
     FIRST_LEVELS = 128, /* capacity to start with while the space is unbounded */
@@ -266,7 +267,7 @@ static double shrink_band(const struct mm_cpu_run *run, const double *state, str
 /** Chooses the window of the next state and accounts for what it drops. */
 static struct mm_window choose_window(struct mm_cpu_run *run, const double *state, struct mm_qubit qubit)
 {
-    const double limit = 0.5 * run->problem->band_tolerance;
+    const double limit = 0.5 * run->band_tolerance;
     struct mm_window window = run->window;
     struct edge above = edge_above(run, state, qubit);
     if (above.watched > limit) {
@@ -336,6 +337,7 @@ void mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool
         if (!batch->fixed)
             parameter += 2;
     }
+    run->band_tolerance = mm_point_band_tolerance(problem, point);
     start_at_vacuum(run, point->g, derivative);
 }
 
@@ -384,6 +386,7 @@ mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point
 mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
                                   struct mm_error *error)
 {
+    run->band_tolerance = run->problem->band_tolerance;
     start_at_vacuum(run, g, false);
     return state->density == NULL ? MM_OK : load_state(run, state, error);
 }

@@ -61,6 +61,7 @@ struct mm_cpu_run {
     double g;
     struct mm_qubit qubit; /* of the collision prepared */
     bool derivative;       /* the window keeps a margin for derivatives */
+    double band_tolerance; /* of the run */
 
     int capacity_levels;
     int capacity_bands;

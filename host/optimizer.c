@@ -40,7 +40,7 @@ static const double longest_step_unbounded = 1e10; /* in units of the model's st
 
 /* What the value told next belongs to. */
 enum phase {
-    PHASE_START,       /* the start */
+    PHASE_START,       /* where a function is begun with: the start, or the end of the rough phase */
     PHASE_LINE_SEARCH, /* a trial of the line search */
     PHASE_FINISHED,    /* nothing more is wanted */
 };
@@ -57,6 +57,7 @@ struct mm_optimizer {
     struct mm_optimizer_options options;
     bool bounded;  /* some variable has a bound */
     bool boxed;    /* every variable has two */
+    bool rough;    /* in the rough phase */
     double *lower; /* [n] */
     double *upper; /* [n] */
     enum phase phase;
@@ -128,6 +129,10 @@ static mm_status check_options(const struct mm_optimizer_options *options, struc
         status = check_count("line_search_steps", options->line_search_steps, INT_MAX, error);
     if (status == MM_OK)
         status = check_tolerance("trial_length", options->trial_length, error);
+    if (status == MM_OK)
+        status = check_tolerance("rough_ftol", options->rough_ftol, error);
+    if (status == MM_OK)
+        status = check_tolerance("rough_gtol", options->rough_gtol, error);
     return status;
 }
 
@@ -216,6 +221,7 @@ mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const d
         made->bounded = made->bounded || isfinite(lower[i]) || isfinite(upper[i]);
         made->boxed = made->boxed && isfinite(lower[i]) && isfinite(upper[i]);
     }
+    made->rough = (options->rough_ftol > 0.0 || options->rough_gtol > 0.0) && options->evaluations > 1;
     made->phase = PHASE_START;
     made->reason = MM_RUNNING;
     *optimizer = made;
@@ -248,8 +254,22 @@ static double projected_gradient(const struct mm_optimizer *optimizer, const str
     return largest;
 }
 
+/* From rough values to exact ones: asks for the best point again and forgets what was said of it. */
+static enum mm_stop_reason leave_rough_phase(struct mm_optimizer *optimizer)
+{
+    memcpy(optimizer->trial.x, optimizer->best.x, optimizer->n * sizeof *optimizer->trial.x);
+    optimizer->best.value = INFINITY;
+    optimizer->rough = false;
+    optimizer->restarted = false;
+    optimizer->phase = PHASE_START;
+    return MM_RUNNING;
+}
+
+/* The end, or that of the rough phase. */
 static enum mm_stop_reason finish(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
 {
+    if (optimizer->rough)
+        return leave_rough_phase(optimizer);
     optimizer->phase = PHASE_FINISHED;
     optimizer->reason = reason;
     return reason;
@@ -304,7 +324,7 @@ static bool aim(struct mm_optimizer *optimizer)
 /* Puts the trial where the line search wants it. */
 static enum mm_stop_reason place_trial(struct mm_optimizer *optimizer)
 {
-    if (optimizer->evaluations >= optimizer->options.evaluations)
+    if (optimizer->evaluations + optimizer->rough >= optimizer->options.evaluations) /* one of them for the end */
         return finish(optimizer, MM_STOPPED_EVALUATIONS);
     double t = optimizer->search.trial;
     const double *x = optimizer->current.x;
@@ -347,21 +367,30 @@ static void remember(struct mm_optimizer *optimizer)
     mm_limited_memory_update(&optimizer->memory, optimizer->direction, optimizer->change);
 }
 
+static double ftol(const struct mm_optimizer *optimizer)
+{
+    return optimizer->rough ? optimizer->options.rough_ftol : optimizer->options.ftol;
+}
+
+static double gtol(const struct mm_optimizer *optimizer)
+{
+    return optimizer->rough ? optimizer->options.rough_gtol : optimizer->options.gtol;
+}
+
 /* Makes the trial the next iterate. */
 static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
 {
-    const struct mm_optimizer_options *options = &optimizer->options;
     double before = optimizer->current.value;
     double after = optimizer->trial.value;
     remember(optimizer);
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
     optimizer->iterations++;
     optimizer->restarted = false;
-    if (optimizer->iterations >= options->iterations)
+    if (optimizer->iterations >= optimizer->options.iterations)
         return finish(optimizer, MM_STOPPED_ITERATIONS);
-    if (projected_gradient(optimizer, &optimizer->current) <= options->gtol)
+    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
         return finish(optimizer, MM_CONVERGED_GTOL);
-    if (before - after <= options->ftol * fmax(fmax(fabs(before), fabs(after)), 1.0))
+    if (before - after <= ftol(optimizer) * fmax(fmax(fabs(before), fabs(after)), 1.0))
         return finish(optimizer, MM_CONVERGED_FTOL);
     return begin_iteration(optimizer);
 }
@@ -371,7 +400,9 @@ static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
     if (!defined)
         return finish(optimizer, MM_STOPPED_LINE_SEARCH);
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
-    if (projected_gradient(optimizer, &optimizer->current) <= optimizer->options.gtol)
+    if (optimizer->iterations >= optimizer->options.iterations)
+        return finish(optimizer, MM_STOPPED_ITERATIONS);
+    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
         return finish(optimizer, MM_CONVERGED_GTOL);
     return begin_iteration(optimizer);
 }
@@ -427,6 +458,11 @@ const double *mm_optimizer_ask(const struct mm_optimizer *optimizer)
 double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer)
 {
     return optimizer->phase == PHASE_LINE_SEARCH ? optimizer->current.value : INFINITY;
+}
+
+bool mm_optimizer_is_rough(const struct mm_optimizer *optimizer)
+{
+    return optimizer->rough;
 }
 
 enum mm_stop_reason mm_optimizer_reason(const struct mm_optimizer *optimizer)

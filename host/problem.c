@@ -95,3 +95,8 @@ mm_status mm_problem_check(const struct mm_problem *problem, struct mm_error *er
                        problem->band_tolerance);
     return MM_OK;
 }
+
+double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point)
+{
+    return fmax(problem->band_tolerance, point->band_tolerance);
+}

@@ -17,4 +17,7 @@ void mm_spread_parameters(size_t batch_count, const struct mm_batch *batches, co
 void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, const double *all,
                           double *free_parameters);
 
+/** The band tolerance that holds at a point. */
+double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point);
+
 #endif

@@ -176,6 +176,9 @@ static mm_status check_point(const struct mm_solver *solver, const struct mm_poi
         return mm_fail(error, MM_ERROR_INPUT, "g = %g; allowed is any finite number", point->g);
     if (!isfinite(point->lambda) || point->lambda < 0.0)
         return mm_fail(error, MM_ERROR_INPUT, "lambda = %g; allowed is any finite number from 0", point->lambda);
+    if (!isfinite(point->band_tolerance) || point->band_tolerance < 0.0)
+        return mm_fail(error, MM_ERROR_INPUT, "band_tolerance = %g; allowed is any finite number from 0",
+                       point->band_tolerance);
     for (size_t i = 0; i < 2 * solver->free_batches; i++)
         if (!(point->parameters[i] >= 0.0 && point->parameters[i] <= 1.0))
             return mm_fail(error, MM_ERROR_INPUT, "%s of free batch %zu = %g; allowed is 0 to 1",

@@ -95,6 +95,7 @@ struct mm_point {
     double lambda;                /* weight of the instability in Eq. 11, >= 0 */
     const double *parameters;     /* [free batches][2]: c, q of each free batch, in [0, 1] */
     const double *gradient_limit; /* NULL, or the loss above which the gradient is not wanted and may be left NAN */
+    double band_tolerance; /* the larger one of this and the problem's holds at the point; 0: the problem's */
 };
 
 /** Loss of Eq. 11 and its parts at one point. */
@@ -243,6 +244,8 @@ struct mm_optimizer_options {
     int corrections;       /* pairs (s, y) kept, 1 .. 100  [10] */
     int line_search_steps; /* most evaluations of one line search  [20] */
     double trial_length;   /* longest first trial of a line search, in the variables' units; 0: no limit  [0] */
+    double rough_ftol; /* as ftol and gtol, to end a first phase in which values may be rough; both 0: there is */
+    double rough_gtol; /* none  [0] */
 };
 
 /** The defaults above. */
@@ -264,6 +267,11 @@ MM_API const double *mm_optimizer_ask(const struct mm_optimizer *optimizer);
 /** Values at the point asked for above this one can be told without a gradient; INFINITY where it is always needed.
  */
 MM_API double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer);
+
+/** Whether the value and gradient wanted next may be rough: those of a function close by that is cheaper, the same
+ * one every time. Where that function has its minimum the optimiser asks once more, now for what is exact, and goes
+ * on from there with what it has learned. It ends with exact values only. */
+MM_API bool mm_optimizer_is_rough(const struct mm_optimizer *optimizer);
 
 /** Takes the value and gradient [n] at the point asked for, and prepares the next one.
  *  A value or gradient that is not finite makes the line search step back; it never enters the memory.
@@ -309,6 +317,7 @@ struct mm_config {
     uint64_t seed;          /* [search] seed */
     struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
     double band_tolerance;                 /* [numerics] band_tolerance */
+    double rough_tolerance; /* [numerics] rough_tolerance, the band tolerance far from an optimum; 0: none */
     char *text; /* canonical text of the whole configuration: reading it gives this configuration again */
 };
 

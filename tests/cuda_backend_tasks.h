@@ -54,7 +54,7 @@ inline void set_problem(task *made, int levels, const std::vector<int64_t> &qubi
 inline void add_point(task *made, double g, double lambda, const std::vector<double> &parameters)
 {
     made->parameters.push_back(parameters);
-    made->points.push_back({g, lambda, nullptr, nullptr});
+    made->points.push_back({g, lambda, nullptr, nullptr, 0.0});
     for (size_t i = 0; i < made->points.size(); i++)
         made->points[i].parameters = made->parameters[i].data();
 }

@@ -103,6 +103,7 @@ static void defaults(void **state)
     assert_int_equal(config.optimizer.corrections, usual.corrections);
     assert_int_equal(config.optimizer.line_search_steps, usual.line_search_steps);
     assert_true(config.band_tolerance == 1e-16);
+    assert_true(config.rough_tolerance == 1e-7);
     assert_int_equal(mm_config_chains(&config), 64);
     mm_config_free(&config);
     assert_null(config.text);
@@ -117,7 +118,7 @@ static void defaults(void **state)
     "[search]\nstarts = 1000\nneighbour_starts = 7\nagree = 1000\nseed = 18446744073709551615\niterations = "      \
     "3\nevaluations = 1000000000\n"                                                                                \
     "ftol = 2.2204460492503131e-09\ngtol = 0\ncorrections = 100\n"                                                 \
-    "[numerics]\nband_tolerance = 1e-3\n"
+    "[numerics]\nband_tolerance = 1e-3\nrough_tolerance = 0\n"
 
 static void every_key(void **state)
 {
@@ -147,6 +148,7 @@ static void every_key(void **state)
     assert_true(config.optimizer.gtol == 0);
     assert_int_equal(config.optimizer.corrections, 100);
     assert_true(config.band_tolerance == 1e-3);
+    assert_true(config.rough_tolerance == 0.0);
     assert_int_equal(mm_config_chains(&config), 12000);
     struct mm_problem problem = mm_config_problem(&config);
     assert_int_equal(mm_problem_check(&problem, NULL), MM_OK);
@@ -337,6 +339,7 @@ static void assert_same(const struct mm_config *a, const struct mm_config *b)
     assert_int_equal(a->optimizer.corrections, b->optimizer.corrections);
     assert_int_equal(a->optimizer.line_search_steps, b->optimizer.line_search_steps);
     assert_true(a->band_tolerance == b->band_tolerance);
+    assert_true(a->rough_tolerance == b->rough_tolerance);
 }
 
 static void assert_reads_back(const struct mm_config *config)
@@ -384,7 +387,7 @@ static void canonical_text_is_complete(void **state)
                                      "\n[search]\nstarts = 64\nneighbour_starts = 0\nagree = 0\nseed = 1\n"
                                      "iterations = 15000\nevaluations = 15000\n"
                                      "ftol = 2.2e-09\ngtol = 1e-05\ncorrections = 10\n"
-                                     "\n[numerics]\nband_tolerance = 1e-16\n");
+                                     "\n[numerics]\nband_tolerance = 1e-16\nrough_tolerance = 1e-07\n");
     mm_config_free(&config);
 }
 
@@ -604,6 +607,7 @@ static const struct bad_case bad_values[] = {
     {SHORTEST, {"search.evaluations=1000000001"}, "expected an integer 1 .. 1000000000"},
     {SHORTEST, {"search.corrections=101"}, "expected an integer 1 .. 100"},
     {SHORTEST, {"numerics.band_tolerance=0.01"}, "expected a number 0 .. 1e-3"},
+    {SHORTEST, {"numerics.rough_tolerance=-1e-9"}, "expected a number 0 .. 1e-3"},
     {SHORTEST, {"loss.lambda=0:1:1000000", "search.starts=1001"}, "make more than 1000000000 chains"},
     {SHORTEST,
      {"loss.lambda=0:1:1000000", "coupling.g=1:2:1000000", "search.starts=10000000"},
@@ -935,13 +939,14 @@ static void describes_its_keys(void **state)
     (void)state;
     char list[2000] = "";
     mm_config_describe_keys(collect_key, list);
-    assert_string_equal(list, "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
-                              "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
-                              "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\n"
-                              "search.excited_starts=0\nsearch.agree=0\n"
-                              "search.race=0\nsearch.finalists=0\nsearch.seed=1\nsearch.iterations=15000\n"
-                              "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
-                              "search.corrections=10\nnumerics.band_tolerance=1e-16\n");
+    assert_string_equal(list,
+                        "cavity.levels=auto\ncoupling.g=\ncoupling.Q=\ncoupling.m=\ncoupling.epsilon=0\n"
+                        "batch.K.qubits=\nbatch.K.c=\nbatch.K.q=\nloss.lambda=\nloss.tail=\n"
+                        "loss.tail_fraction=0.2\nsearch.starts=64\nsearch.neighbour_starts=0\n"
+                        "search.excited_starts=0\nsearch.agree=0\n"
+                        "search.race=0\nsearch.finalists=0\nsearch.seed=1\nsearch.iterations=15000\n"
+                        "search.evaluations=15000\nsearch.ftol=2.2e-9\nsearch.gtol=1e-5\n"
+                        "search.corrections=10\nnumerics.band_tolerance=1e-16\nnumerics.rough_tolerance=1e-7\n");
 }
 
 int main(void)

@@ -47,6 +47,22 @@ void test_a_coarse_band_agrees_with_the_cpu(void **)
     }
 }
 
+/** Chains with tolerances of their own beside each other: each is what it is alone. */
+void test_chains_may_have_coarser_bands(void **)
+{
+    std::mt19937_64 random(16);
+    task given;
+    set_problem(&given, 30, {25, 20}, 9);
+    given.problem.band_tolerance = 1e-14;
+    add_random_points(&given, 6, &random);
+    for (size_t i = 0; i < given.points.size(); i += 2)
+        given.points[i].band_tolerance = 1e-8;
+    const outcome expected = evaluate_on("cpu", given, true);
+    for (size_t i = 0; i < given.points.size(); i++)
+        assert_true((expected.evaluations[i].band_error > 1e-11) == (i % 2 == 0));
+    assert_close(evaluate_on("cuda", given, true), expected, true);
+}
+
 /** c = 0 keeps states diagonal, and their eigenvalues are not asked of a solver. */
 void test_incoherent_chains_agree_with_the_cpu(void **)
 {
@@ -295,6 +311,7 @@ int main()
         cmocka_unit_test(test_random_protocols_agree_with_cpu_and_reference),
         cmocka_unit_test(test_losses_alone_agree_with_the_cpu),
         cmocka_unit_test(test_a_coarse_band_agrees_with_the_cpu),
+        cmocka_unit_test(test_chains_may_have_coarser_bands),
         cmocka_unit_test(test_incoherent_chains_agree_with_the_cpu),
         cmocka_unit_test(test_a_growing_space_passes_its_first_columns),
         cmocka_unit_test(test_automatic_levels_agree_with_the_cpu),

@@ -80,7 +80,7 @@ struct protocol {
     void add(double g, double lambda, const std::vector<double> &values)
     {
         parameters.push_back(values);
-        points.push_back({g, lambda, nullptr, nullptr});
+        points.push_back({g, lambda, nullptr, nullptr, 0.0});
         for (size_t i = 0; i < points.size(); i++)
             points[i].parameters = parameters[i].data();
     }
@@ -237,7 +237,7 @@ class device_chains
     {
         const int64_t collisions = given.collisions();
         batch = {{levels_, (int)given.batches.size(), ends_.get(), collisions, collisions - given.problem.tail,
-                  given.problem.band_tolerance, derivative},
+                  derivative},
                  chains_.get(),
                  qubits_.get(),
                  state_.get(),
@@ -256,6 +256,7 @@ class device_chains
         for (size_t i = 0; i < count_; i++) {
             fresh[i].g = given.points[i].g;
             fresh[i].lambda = given.points[i].lambda;
+            fresh[i].band_tolerance = given.problem.band_tolerance;
         }
         chains_.upload(fresh);
         start();

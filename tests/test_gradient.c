@@ -374,6 +374,26 @@ static void a_gradient_that_is_not_wanted_is_left_out(void **state)
     }
 }
 
+/* The coarser one of the tolerances of point and problem holds: the same bits as with the problem's alone. */
+static void a_point_may_have_a_coarser_band(void **state)
+{
+    (void)state;
+    uint64_t random = 28;
+    struct protocol protocol;
+    protocol_draw(&protocol, &random, 40, 2, 60);
+    struct mm_channel_gradient expected[2], found[2];
+    protocol.problem.band_tolerance = 1e-6;
+    const struct mm_evaluation coarse = evaluate_on("cpu", &protocol.problem, &protocol.point, expected);
+    assert_true(coarse.band_error > 1e-9);
+    for (int i = 0; i < 2; i++) {
+        protocol.problem.band_tolerance = i == 0 ? 1e-16 : 1e-6;
+        protocol.point.band_tolerance = i == 0 ? 1e-6 : 1e-9;
+        const struct mm_evaluation at_point = evaluate_on("cpu", &protocol.problem, &protocol.point, found);
+        assert_memory_equal(&at_point, &coarse, offsetof(struct mm_evaluation, levels));
+        assert_memory_equal(found, expected, sizeof found);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +413,7 @@ int main(void)
         cmocka_unit_test(two_batches_match_differences),
         cmocka_unit_test(fifty_batches_match_differences),
         cmocka_unit_test(a_gradient_that_is_not_wanted_is_left_out),
+        cmocka_unit_test(a_point_may_have_a_coarser_band),
         cmocka_unit_test(bounds_are_finite),
         cmocka_unit_test(incoherent_qubits_have_no_slope_in_coherence),
     };

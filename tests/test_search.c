@@ -294,6 +294,7 @@ static void chains_do_not_depend_on_gradients_left_out(void **state)
     struct mm_search_options options = {.solver = {.backend = "reference", .threads = 2}};
     read_config(small_search, &config);
     config.optimizer.iterations = 3; /* before rounding grows */
+    config.rough_tolerance = 0.0;    /* the reference drops nothing */
     run_search(&config, &options, &reference);
     options.solver.backend = "cpu";
     run_search(&config, &options, &cpu);
@@ -307,6 +308,33 @@ static void chains_do_not_depend_on_gradients_left_out(void **state)
     assert_true(rises > 8);
     mm_results_free(&reference);
     mm_results_free(&cpu);
+    mm_config_free(&config);
+}
+
+/* A rough beginning costs a few evaluations more, of which most are rough, and leads to the same minima. */
+static void rough_beginnings_find_the_same_minima(void **state)
+{
+    (void)state;
+    struct mm_config config;
+    struct mm_results exact, rough;
+    struct mm_search_options options = {.solver = {.backend = "cpu", .threads = 2}};
+    read_config("[cavity]\nlevels = 40\n[coupling]\ng = 0.795\n[batch.1]\nqubits = 150\n[loss]\nlambda = 1\n"
+                "[search]\nstarts = 12\n",
+                &config);
+    assert_true(config.rough_tolerance == 1e-7);
+    run_search(&config, &options, &rough);
+    config.rough_tolerance = 0.0;
+    run_search(&config, &options, &exact);
+    int64_t more = 0;
+    for (int64_t i = 0; i < exact.chain_count; i++) {
+        const struct mm_evaluation at_end = evaluate(&config, "cpu", &rough.chains[i], rough.chains[i].final);
+        assert_same_evaluation(&at_end, &rough.chains[i].evaluation);
+        assert_true(fabs(rough.chains[i].evaluation.loss - exact.chains[i].evaluation.loss) < 1e-6);
+        more += rough.chains[i].evaluations - exact.chains[i].evaluations;
+    }
+    assert_true(more > 0 && more < 4 * exact.chain_count);
+    mm_results_free(&exact);
+    mm_results_free(&rough);
     mm_config_free(&config);
 }
 
@@ -355,6 +383,7 @@ int main(void)
         cmocka_unit_test(one_backend_for_all_chains),
         cmocka_unit_test(excited_starts_begin_excited),
         cmocka_unit_test(chains_do_not_depend_on_gradients_left_out),
+        cmocka_unit_test(rough_beginnings_find_the_same_minima),
         cmocka_unit_test(best_of_a_grid_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
