@@ -6,16 +6,17 @@ usage: compare_optimizers.py STARTS [CASE LAMBDA]
 All minimise the very same loss, evaluated by the cpu backend:
 
     micromaser              our optimiser as `micromaser search` uses it: in (c, phi), q = sin^2(phi), first trials of
-                            its line searches no longer than 0.5, exact gradient
+                            its line searches no longer than 0.5, exact gradient, rough values at first
     micromaser, excited     the same from the excited starts of `search.excited_starts`, where several batches are free
-    micromaser, no limit    the first in (c, theta), q = sin^2(theta/2), and with first trials as long as SciPy's
+    micromaser, all exact   the first without rough values
+    micromaser, no limit    this in (c, theta), q = sin^2(theta/2), and with first trials as long as SciPy's
     SciPy, (c, theta)       the same function and gradient
     SciPy, (c, q)           exact gradient in (c, q), as far as it is finite: infinite slopes become +-1e100
     SciPy, differences      (c, q), numerical gradient by forward differences, as in the paper
 
 The best loss is the lowest that any of them finds. Counted are, for each: the share of starts that come within 1e-8
-of it, the evaluations until then (with gradient or without), all evaluations for each such start, the share of starts that
-come within 1e-6 of the paper's own optimum, and failures: starts that end where no gradient vanishes and which is no
+of it, the evaluations until then (with gradient or without, rough or exact), all evaluations for each such start, the
+share of starts that come within 1e-6 of the paper's own optimum, and failures: starts that end where no gradient vanishes and which is no
 minimum at a kink either, because the loss is lower by more than 1e-6 at some point nearby. Prints one JSON object.
 """
 import configparser
@@ -36,6 +37,7 @@ from problem import STEP_OF_DIFFERENCES, Problem  # noqa: E402
 
 CASES = {"identical_stream": 10.0, "two_batches": 10.0, "improved_protocol": 10.0}
 TRIAL_LENGTH = 0.5  # that of host/search.c
+ROUGH_TOLERANCE, ROUGH_OPTIONS = 1e-7, {"rough_ftol": 1e-6, "rough_gtol": 1e-3}  # the default, and those of the same
 AT_ONCE = 64  # starts in flight
 WITHIN, NEAR = 1e-8, 1e-6
 LARGEST_SLOPE = 1e100
@@ -67,6 +69,11 @@ class Functions:
 
     def angle(self, many):
         return self.peer.gradients_angle(self.points(many))
+
+    def angle_or_rough(self, many):
+        """Of pairs (x, whether the value may be rough)."""
+        points = [(self.g, self.lam, x, ROUGH_TOLERANCE if rough else 0.0) for x, rough in many]
+        return self.peer.gradients_angle(points)
 
     def population(self, many):
         evaluations, channels = self.peer.evaluate(self.points(many), True)
@@ -106,23 +113,23 @@ def with_scipy(variables, start):
     return minimization
 
 
-def with_ours(start, angles_per_variable, trial_length):
-    """Our optimiser in (c, theta / angles_per_variable)."""
+def with_ours(start, angles_per_variable, trial_length, rough_options):
+    """Our optimiser in (c, theta / angles_per_variable). Rough values are counted, but do not reach anything."""
     scale = np.tile([1.0, angles_per_variable], len(start))
 
     def minimization(evaluate, trace):
         found = [np.inf, None]
 
-        def function(variables):
+        def function(variables, rough):
             x = (variables * scale).reshape(-1, 2)
-            value, gradient = evaluate(x)
-            trace.append(value)
-            if value < found[0]:
+            value, gradient = evaluate((x, rough))
+            trace.append(np.inf if rough else value)
+            if trace[-1] < found[0]:
                 found[:] = value, x
             return value, gradient.ravel() * scale
 
         first, upper = scipy_search.angles(start).ravel() / scale, np.tile([1, np.pi], len(start)) / scale
-        library.minimize(function, first, upper, trial_length, scipy_search.OPTIONS)
+        library.minimize(function, first, upper, trial_length, {**scipy_search.OPTIONS, **rough_options})
         return scipy_search.populations(found[1]).tolist()
 
     return minimization
@@ -198,10 +205,12 @@ def compare(name, lam, starts):
     peer = library.Peer(problem, 0)
     functions, free = Functions(peer, g, lam), int(problem.free.sum())
     start = [peer.library.random_start(1, 0, 0, i, free) for i in range(starts)]
+    ours = functions.angle_or_rough
     methods = {
-        "micromaser": (functions.angle, [with_ours(x, 2.0, TRIAL_LENGTH) for x in start], None),
-        "micromaser, excited": (functions.angle, [with_ours(excited(x), 2.0, TRIAL_LENGTH) for x in start], None),
-        "micromaser, no limit": (functions.angle, [with_ours(x, 1.0, 0.0) for x in start], None),
+        "micromaser": (ours, [with_ours(x, 2.0, TRIAL_LENGTH, ROUGH_OPTIONS) for x in start], None),
+        "micromaser, excited": (ours, [with_ours(excited(x), 2.0, TRIAL_LENGTH, ROUGH_OPTIONS) for x in start], None),
+        "micromaser, all exact": (ours, [with_ours(x, 2.0, TRIAL_LENGTH, {}) for x in start], None),
+        "micromaser, no limit": (ours, [with_ours(x, 1.0, 0.0, {}) for x in start], None),
         "SciPy, (c, theta)": (functions.angle, [with_scipy("angle", x) for x in start], None),
         "SciPy, (c, q)": (functions.population, [with_scipy("population", x) for x in start], None),
         "SciPy, differences": (functions.differences, [with_scipy("population", x) for x in start], 1 + 2 * free),

@@ -62,6 +62,8 @@ class Library:
         self.c.mm_optimizer_ask.argtypes = self.c.mm_optimizer_free.argtypes = [c_void_p]
         self.c.mm_optimizer_gradient_limit.restype = c_double
         self.c.mm_optimizer_gradient_limit.argtypes = [c_void_p]
+        self.c.mm_optimizer_is_rough.restype = c_bool
+        self.c.mm_optimizer_is_rough.argtypes = [c_void_p]
         self.c.mm_optimizer_tell.argtypes = [c_void_p, c_double, c_void_p]
         self.c.mm_solver_close.argtypes = [c_void_p]
         self.c.mm_random_start.argtypes = [ctypes.c_uint64, c_int32, c_int32, c_int32, c_size_t, c_void_p]
@@ -95,10 +97,11 @@ class Peer:
         return self.library.c.mm_solver_device(self.solver).decode()
 
     def evaluate(self, points, gradient):
-        """Evaluations and channel gradients at many points (g, lambda, parameters)."""
-        kept = [np.ascontiguousarray(parameters, dtype=float) for _, _, parameters in points]
+        """Evaluations and channel gradients at many points (g, lambda, parameters[, band tolerance])."""
+        kept = [np.ascontiguousarray(parameters, dtype=float) for _, _, parameters, *_ in points]
         given = (Point * len(points))(*(
-            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None, 0.0) for (g, lam, _), array in zip(points, kept)))  # fmt: skip
+            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None, *(coarser or [0.0]))
+            for (g, lam, _, *coarser), array in zip(points, kept)))  # fmt: skip
         evaluations = (Evaluation * len(points))()
         channels = np.empty((len(points), int(self.problem.free.sum()), 2))
         self.library.call("mm_solver_evaluate", self.solver, c_size_t(len(points)), given, evaluations,
@@ -124,12 +127,13 @@ class Peer:
         return self.gradients_angle([(g, lam, angles)])[0]
 
     def gradients_angle(self, points):
-        """Values and gradients at many points (g, lambda, angles)."""
-        populations = [(g, lam, np.stack([x[:, 0], np.sin(x[:, 1] / 2) ** 2], axis=1)) for g, lam, x in points]
+        """Values and gradients at many points (g, lambda, angles[, band tolerance])."""
+        populations = [(g, lam, np.stack([x[:, 0], np.sin(x[:, 1] / 2) ** 2], axis=1), *coarser)
+                       for g, lam, x, *coarser in points]  # fmt: skip
         evaluations, channels = self.evaluate(populations, True)
         function = self.library.c.mm_gradient_angle
         return [(evaluation.loss, self.slopes(function, x, evaluation, channel))
-                for (_, _, x), evaluation, channel in zip(points, evaluations, channels)]  # fmt: skip
+                for (_, _, x, *_), evaluation, channel in zip(points, evaluations, channels)]  # fmt: skip
 
     def charge(self, g, protocol):
         """R after a protocol of one batch, and its energy before and after every collision."""
@@ -146,19 +150,20 @@ class Peer:
 
 
 def minimize(function, start, upper, trial_length, options):
-    """Our optimiser on a function of x in [0, upper] that gives value and gradient."""
+    """Our optimiser on a function of x in [0, upper], and of whether it may be rough, that gives value and gradient."""
     library, n = Library(), len(start)
     given = library.c.mm_optimizer_default_options()
     given.ftol, given.gtol = options["ftol"], options["gtol"]
     given.iterations, given.evaluations = options["maxiter"], options["maxfun"]
     given.trial_length = trial_length
+    given.rough_ftol, given.rough_gtol = options.get("rough_ftol", 0.0), options.get("rough_gtol", 0.0)
     optimizer, lower = c_void_p(), np.zeros(n)
     library.call("mm_optimizer_create", byref(optimizer), c_size_t(n), *(
         c_void_p(array.ctypes.data) for array in (lower, upper, start)), byref(given))  # fmt: skip
     reason = 0
     while reason == 0:
         x = np.ctypeslib.as_array(library.c.mm_optimizer_ask(optimizer), (n,)).copy()
-        value, gradient = function(x)
+        value, gradient = function(x, library.c.mm_optimizer_is_rough(optimizer))
         gradient = np.ascontiguousarray(gradient)
         wanted = value <= library.c.mm_optimizer_gradient_limit(optimizer)
         reason = library.c.mm_optimizer_tell(optimizer, value, gradient.ctypes.data if wanted else None)
