@@ -17,6 +17,11 @@
  * relative reduction of the value. The number of evaluations is checked whenever one more is wanted, so it is never
  * exceeded.
  *
+ * With rough_ftol or rough_gtol there are two functions, a rough one and the exact one. Whatever would end the
+ * rough one's minimisation leads to the exact value of its best point instead, from where everything goes on with
+ * the same memory: the two are close, and so are their curvatures. One evaluation of those allowed is kept for
+ * that.
+ *
  * Where the function has kinks a line search may find no acceptable step. The optimiser then goes back to the best
  * point it has seen and starts afresh from steepest descent; if that fails as well, without an iteration in
  * between, it ends. A value or gradient that is not finite only shortens the step: it enters neither x nor the
