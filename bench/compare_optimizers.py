@@ -16,8 +16,9 @@ All minimise the very same loss, evaluated by the cpu backend:
 
 The best loss is the lowest that any of them finds. Counted are, for each: the share of starts that come within 1e-8
 of it, the evaluations until then (with gradient or without, rough or exact), all evaluations for each such start, the
-share of starts that come within 1e-6 of the paper's own optimum, and failures: starts that end where no gradient vanishes and which is no
-minimum at a kink either, because the loss is lower by more than 1e-6 at some point nearby. Prints one JSON object.
+share of starts that come within 1e-6 of the paper's own optimum, and failures: starts that end where no gradient
+vanishes and which is no minimum at a kink either, because the loss is lower by more than 1e-6 at some point nearby.
+Prints one JSON object.
 """
 import configparser
 import csv

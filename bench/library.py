@@ -100,7 +100,7 @@ class Peer:
         """Evaluations and channel gradients at many points (g, lambda, parameters[, band tolerance])."""
         kept = [np.ascontiguousarray(parameters, dtype=float) for _, _, parameters, *_ in points]
         given = (Point * len(points))(*(
-            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None, *(coarser or [0.0]))
+            Point(g, lam, array.ctypes.data_as(POINTER(c_double)), None, *coarser)
             for (g, lam, _, *coarser), array in zip(points, kept)))  # fmt: skip
         evaluations = (Evaluation * len(points))()
         channels = np.empty((len(points), int(self.problem.free.sum()), 2))
@@ -139,7 +139,7 @@ class Peer:
         """R after a protocol of one batch, and its energy before and after every collision."""
         ((collisions, c, q),) = protocol
         energies, state, parameters = np.empty(collisions + 1), State(), (c_double * 2)(c, q)
-        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters, None, 0.0)), c_int64(collisions),
+        self.library.call("mm_solver_evolve", self.solver, byref(Point(g, 0.0, parameters, None)), c_int64(collisions),
                           c_void_p(energies.ctypes.data), byref(state))  # fmt: skip
         R = np.ctypeslib.as_array(state.density, (state.levels, state.levels)).copy()
         self.library.c.mm_state_free(byref(state))

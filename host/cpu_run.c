@@ -140,10 +140,10 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
     int64_t end = 0;
     for (size_t b = 0; b < problem->batch_count; b++)
         run->batch_ends[b] = end += problem->batches[b].qubits;
-    run->capacity_levels = run->levels < FIRST_LEVELS ? run->levels : FIRST_LEVELS;
+    run->capacity_levels = mm_smaller(run->levels, FIRST_LEVELS);
     run->capacity_bands = 1;
     run->window = (struct mm_window){run->capacity_levels, 1};
-    int bands = run->levels < FIRST_BANDS ? run->levels : FIRST_BANDS;
+    int bands = mm_smaller(run->levels, FIRST_BANDS);
     return reserve(run, (struct mm_window){run->capacity_levels, bands < 2 ? 2 : bands}, error);
 }
 
@@ -272,7 +272,7 @@ static struct mm_window choose_window(struct mm_cpu_run *run, const double *stat
     struct edge above = edge_above(run, state, qubit);
     if (above.watched > limit) {
         window.levels += MM_COLUMN_BLOCK;
-        window.levels = window.levels < run->levels ? window.levels : run->levels;
+        window.levels = mm_smaller(window.levels, run->levels);
         above.dropped = 0.0;
     }
     double faded = 0.0;
@@ -321,7 +321,7 @@ static void start_at_vacuum(struct mm_cpu_run *run, double g, bool derivative)
     run->batch = 0;
     run->band_error = 0.0;
     run->truncation_population = 0.0;
-    int levels = run->levels < MM_COLUMN_BLOCK ? run->levels : MM_COLUMN_BLOCK;
+    int levels = mm_smaller(run->levels, MM_COLUMN_BLOCK);
     run->window = (struct mm_window){levels, 1};
     fill_tables(run);
 }
@@ -354,7 +354,7 @@ static struct mm_window window_of(const struct mm_cpu_run *run, const struct mm_
                 window.bands = window.bands > bands ? window.bands : bands;
             }
     window.levels = mm_band_columns(window.levels);
-    window.levels = window.levels < run->levels ? window.levels : run->levels;
+    window.levels = mm_smaller(window.levels, run->levels);
     return window;
 }
 

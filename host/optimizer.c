@@ -382,6 +382,17 @@ static double gtol(const struct mm_optimizer *optimizer)
     return optimizer->rough ? optimizer->options.rough_gtol : optimizer->options.gtol;
 }
 
+/* Goes on from a new iterate, unless a rule ends it there.
+ * little: the iterate is hardly lower than the one before */
+static enum mm_stop_reason go_on(struct mm_optimizer *optimizer, bool little)
+{
+    if (optimizer->iterations >= optimizer->options.iterations)
+        return finish(optimizer, MM_STOPPED_ITERATIONS);
+    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
+        return finish(optimizer, MM_CONVERGED_GTOL);
+    return little ? finish(optimizer, MM_CONVERGED_FTOL) : begin_iteration(optimizer);
+}
+
 /* Makes the trial the next iterate. */
 static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
 {
@@ -391,13 +402,7 @@ static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
     optimizer->iterations++;
     optimizer->restarted = false;
-    if (optimizer->iterations >= optimizer->options.iterations)
-        return finish(optimizer, MM_STOPPED_ITERATIONS);
-    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
-        return finish(optimizer, MM_CONVERGED_GTOL);
-    if (before - after <= ftol(optimizer) * fmax(fmax(fabs(before), fabs(after)), 1.0))
-        return finish(optimizer, MM_CONVERGED_FTOL);
-    return begin_iteration(optimizer);
+    return go_on(optimizer, before - after <= ftol(optimizer) * fmax(fmax(fabs(before), fabs(after)), 1.0));
 }
 
 static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
@@ -405,11 +410,7 @@ static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
     if (!defined)
         return finish(optimizer, MM_STOPPED_LINE_SEARCH);
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
-    if (optimizer->iterations >= optimizer->options.iterations)
-        return finish(optimizer, MM_STOPPED_ITERATIONS);
-    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
-        return finish(optimizer, MM_CONVERGED_GTOL);
-    return begin_iteration(optimizer);
+    return go_on(optimizer, false);
 }
 
 /* What the line search makes of the trial. */
