@@ -136,10 +136,9 @@ double count_elements(const struct work &work, size_t count)
     double distinct[DISTINCT_POINTS] = {}, total = 0.0;
     require(mm_cpu_run_create(&run, &work.problem, mm_band_loops_find(nullptr), &error), error);
     for (size_t i = 0; i < std::min(count, DISTINCT_POINTS); i++) {
-        require(mm_cpu_run_start(&run, &work.points[i], false, &error), error);
+        require(mm_cpu_run_start(&run, &work.points[i], false, nullptr, &error), error);
         for (int64_t k = 0; k < work.batch.qubits; k++) {
-            require(mm_cpu_run_prepare(&run, run.state, &error), error);
-            mm_cpu_run_collide(&run, run.state, run.state);
+            require(mm_cpu_run_advance(&run, &error), error);
             const double bands = run.window.bands;
             distinct[i] += bands * run.window.levels - 0.5 * bands * (bands - 1.0);
         }

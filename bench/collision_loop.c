@@ -43,7 +43,7 @@ static void count_elements(int levels, int bands, struct collision_loop *loop)
 }
 
 /** Times the loops on a state that has evolved in the window, keeping the fastest round. */
-static void time_loops(const struct mm_band_loops *loops, const struct mm_band_sweep *sweep,
+static void time_loops(const struct mm_collision_loops *loops, const struct mm_band_sweep *sweep,
                        const struct mm_qubit *qubit, double *state, double *adjoint, struct collision_loop *loop)
 {
     double by_q, by_x;
@@ -63,14 +63,15 @@ static void time_loops(const struct mm_band_loops *loops, const struct mm_band_s
 
 struct collision_loop measure_collision_loop(int levels, int bands)
 {
-    const struct mm_band_loops *loops = mm_band_loops_find(NULL);
+    const struct mm_band_loops *instructions = mm_band_loops_find(NULL);
+    const struct mm_collision_loops *loops = instructions->collision[MM_DOUBLE];
     const struct mm_qubit qubit = mm_qubit_from_population(0.31, 0.145);
     const size_t rows = 2 * (size_t)mm_band_columns(levels) + 2 * MM_COLUMN_BLOCK;
     const size_t stride = mm_band_stride(levels), matrix = (size_t)(bands + 1) * stride;
-    struct collision_loop loop = {.instructions = loops->name};
+    struct collision_loop loop = {.instructions = instructions->name};
     double *cosine = allocate(rows), *sine = allocate(rows),
            *carried = allocate((size_t)(bands + 2) * MM_COLUMN_BLOCK),
-           *row_factors = allocate((size_t)mm_band_rows(levels) * MM_ROW_DOUBLES);
+           *row_factors = allocate((size_t)mm_band_rows(levels) * MM_ROW_NUMBERS);
     double *state = allocate(matrix), *adjoint = allocate(matrix);
     for (int n = 0; n <= levels; n++) {
         cosine[n] = mm_collision_cos(COUPLING, n, levels);

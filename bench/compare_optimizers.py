@@ -38,7 +38,8 @@ from problem import STEP_OF_DIFFERENCES, Problem  # noqa: E402
 
 CASES = {"identical_stream": 10.0, "two_batches": 10.0, "improved_protocol": 10.0}
 TRIAL_LENGTH = 0.5  # that of host/search.c
-ROUGH_TOLERANCE, ROUGH_OPTIONS = 1e-7, {"rough_ftol": 1e-6, "rough_gtol": 1e-3}  # the default, and those of the same
+ROUGH_TOLERANCES = (0.0, 1e-7, 1e-5)  # by the rough phases left, as there
+ROUGH_OPTIONS = {"rough": [(10 * tolerance, 1e3 * tolerance) for tolerance in (1e-5, 1e-7)]}
 AT_ONCE = 64  # starts in flight
 WITHIN, NEAR = 1e-8, 1e-6
 LARGEST_SLOPE = 1e100
@@ -72,8 +73,8 @@ class Functions:
         return self.peer.gradients_angle(self.points(many))
 
     def angle_or_rough(self, many):
-        """Of pairs (x, whether the value may be rough)."""
-        points = [(self.g, self.lam, x, ROUGH_TOLERANCE if rough else 0.0) for x, rough in many]
+        """Of pairs (x, rough phases left)."""
+        points = [(self.g, self.lam, x, ROUGH_TOLERANCES[left]) for x, left in many]
         return self.peer.gradients_angle(points)
 
     def population(self, many):
@@ -121,10 +122,10 @@ def with_ours(start, angles_per_variable, trial_length, rough_options):
     def minimization(evaluate, trace):
         found = [np.inf, None]
 
-        def function(variables, rough):
+        def function(variables, left):
             x = (variables * scale).reshape(-1, 2)
-            value, gradient = evaluate((x, rough))
-            trace.append(np.inf if rough else value)
+            value, gradient = evaluate((x, left))
+            trace.append(np.inf if left > 0 else value)
             if trace[-1] < found[0]:
                 found[:] = value, x
             return value, gradient.ravel() * scale

@@ -46,10 +46,14 @@ class SolverOptions(Structure):
                 ("host_count", c_int)]  # fmt: skip
 
 
+class PhaseEnd(Structure):
+    _fields_ = [("ftol", c_double), ("gtol", c_double)]
+
+
 class OptimizerOptions(Structure):
     _fields_ = [("ftol", c_double), ("gtol", c_double), ("iterations", c_int64), ("evaluations", c_int64),
                 ("corrections", c_int), ("line_search_steps", c_int), ("trial_length", c_double),
-                ("rough_ftol", c_double), ("rough_gtol", c_double)]  # fmt: skip
+                ("rough_phases", c_int), ("rough", PhaseEnd * 2)]  # fmt: skip
 
 
 class Library:
@@ -62,8 +66,7 @@ class Library:
         self.c.mm_optimizer_ask.argtypes = self.c.mm_optimizer_free.argtypes = [c_void_p]
         self.c.mm_optimizer_gradient_limit.restype = c_double
         self.c.mm_optimizer_gradient_limit.argtypes = [c_void_p]
-        self.c.mm_optimizer_is_rough.restype = c_bool
-        self.c.mm_optimizer_is_rough.argtypes = [c_void_p]
+        self.c.mm_optimizer_rough_phases_left.argtypes = [c_void_p]
         self.c.mm_optimizer_tell.argtypes = [c_void_p, c_double, c_void_p]
         self.c.mm_solver_close.argtypes = [c_void_p]
         self.c.mm_random_start.argtypes = [ctypes.c_uint64, c_int32, c_int32, c_int32, c_size_t, c_void_p]
@@ -150,20 +153,22 @@ class Peer:
 
 
 def minimize(function, start, upper, trial_length, options):
-    """Our optimiser on a function of x in [0, upper], and of whether it may be rough, that gives value and gradient."""
+    """Our optimiser on a function of x in [0, upper], and of the rough phases left, that gives value and gradient."""
     library, n = Library(), len(start)
     given = library.c.mm_optimizer_default_options()
     given.ftol, given.gtol = options["ftol"], options["gtol"]
     given.iterations, given.evaluations = options["maxiter"], options["maxfun"]
     given.trial_length = trial_length
-    given.rough_ftol, given.rough_gtol = options.get("rough_ftol", 0.0), options.get("rough_gtol", 0.0)
+    for phase in options.get("rough", []):
+        given.rough[given.rough_phases] = phase
+        given.rough_phases += 1
     optimizer, lower = c_void_p(), np.zeros(n)
     library.call("mm_optimizer_create", byref(optimizer), c_size_t(n), *(
         c_void_p(array.ctypes.data) for array in (lower, upper, start)), byref(given))  # fmt: skip
     reason = 0
     while reason == 0:
         x = np.ctypeslib.as_array(library.c.mm_optimizer_ask(optimizer), (n,)).copy()
-        value, gradient = function(x, library.c.mm_optimizer_is_rough(optimizer))
+        value, gradient = function(x, library.c.mm_optimizer_rough_phases_left(optimizer))
         gradient = np.ascontiguousarray(gradient)
         wanted = value <= library.c.mm_optimizer_gradient_limit(optimizer)
         reason = library.c.mm_optimizer_tell(optimizer, value, gradient.ctypes.data if wanted else None)

@@ -1,14 +1,17 @@
 /* window.cuh - the window of a chain follows its state: the cpu's rule (host/cpu_run.c, where it is derived).
  *
  * What a collision would drop above the top and beyond the band is bounded by sums of |elements| before it is done.
- * What exceeds half the tolerance makes the window grow, the rest is added to band_error; every MM_SHRINK_INTERVAL
- * collisions the outer diagonals that have faded are given up under the same account. With derivatives wanted, the
- * two outermost diagonals and the two top rows are watched instead.
+ * What exceeds its share of the tolerance makes the window grow, the rest is added to band_error; every
+ * MM_SHRINK_INTERVAL collisions the outer diagonals that have faded are given up under the same account. With
+ * derivatives wanted, the two outermost diagonals and the two top rows are watched instead.
  */
 #ifndef MM_WINDOW_CUH
 #define MM_WINDOW_CUH
 
 #include "chain_batch.cuh"
+
+/** Shares of the tolerance that a collision may drop beyond the band and above the top. */
+static constexpr double MM_BAND_SHARE = 0.5, MM_TOP_SHARE = 0.05;
 
 /** What is known of a state before its collision; the same in every thread. */
 struct mm_state_sums {
@@ -60,12 +63,12 @@ mm_choose_window(const struct mm_device_problem &problem, double band_tolerance,
                  struct mm_device_window window, double reach, struct mm_qubit qubit,
                  const struct mm_state_sums &sums, DiagonalSum diagonal_sum)
 {
-    const double limit = 0.5 * band_tolerance;
+    const double limit = MM_BAND_SHARE * band_tolerance;
     struct mm_window_choice choice = {window, 0.0};
     if (window.levels < problem.levels) {
         const double dropped = reach * (qubit.excited + qubit.coherence) * 2.0 * sums.top;
         const double watched = problem.derivative ? 2.0 * sums.top + 2.0 * sums.below_top : dropped;
-        if (watched > limit)
+        if (watched > MM_TOP_SHARE * band_tolerance)
             choice.window.levels = min(window.levels + MM_WINDOW_STEP, problem.levels);
         else
             choice.dropped = dropped;

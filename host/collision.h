@@ -18,7 +18,7 @@
  *
  * Truncation to N levels is that of the matrix exponential of the truncated operators: C_N = 1, S_N = 0.
  *
- * MM_REAL is the arithmetic type: double, or a vector of doubles for neighbouring columns.
+ * MM_REAL is the arithmetic type: double, or a vector of numbers for neighbouring columns, which are MM_SCALAR.
  */
 #ifndef MM_COLLISION_H
 #define MM_COLLISION_H
@@ -26,7 +26,8 @@
 #include <math.h>
 
 #ifndef MM_REAL
-#define MM_REAL double
+#define MM_REAL   double
+#define MM_SCALAR double
 #endif
 
 #ifdef __CUDACC__
@@ -85,15 +86,18 @@ struct mm_forward_factors {
 
 MM_INLINE struct mm_forward_factors mm_forward_column(struct mm_qubit qubit, struct mm_column column)
 {
+    const MM_SCALAR excited = (MM_SCALAR)qubit.excited;
+    const MM_SCALAR ground = (MM_SCALAR)qubit.ground;
+    const MM_SCALAR coherence = (MM_SCALAR)qubit.coherence;
     struct mm_forward_factors factors;
-    factors.next_own = qubit.excited * column.cosine_next;
-    factors.next_right = -qubit.coherence * column.sine_next;
-    factors.this_own = qubit.ground * column.cosine;
-    factors.this_left = qubit.coherence * column.sine;
-    factors.down_own = qubit.coherence * column.cosine;
-    factors.down_left = qubit.excited * column.sine;
-    factors.up_own = -qubit.coherence * column.cosine_next;
-    factors.up_right = qubit.ground * column.sine_next;
+    factors.next_own = excited * column.cosine_next;
+    factors.next_right = -coherence * column.sine_next;
+    factors.this_own = ground * column.cosine;
+    factors.this_left = coherence * column.sine;
+    factors.down_own = coherence * column.cosine;
+    factors.down_left = excited * column.sine;
+    factors.up_own = -coherence * column.cosine_next;
+    factors.up_right = ground * column.sine_next;
     return factors;
 }
 
@@ -166,7 +170,7 @@ MM_INLINE struct mm_adjoint_values mm_adjoint_element(struct mm_qubit qubit, str
     struct mm_adjoint_values above;
     above.by_q = march->ground - excited;
     above.by_x = march->coherence + row.sine * own_this;
-    above.value = excited + qubit.ground * above.by_q + qubit.coherence * above.by_x;
+    above.value = excited + (MM_SCALAR)qubit.ground * above.by_q + (MM_SCALAR)qubit.coherence * above.by_x;
     march->excited = row.cosine_next * own_next;
     march->ground = row.cosine * own_this + row.sine * march->left;
     march->coherence = row.cosine * side_right - row.cosine_next * side_left - row.sine * march->own;

@@ -11,6 +11,9 @@
  * state holds near its edges matters to the loss, because all later states inherit it, but hardly to the
  * derivatives by the qubits of its own segment. What is differentiated is the windowed model R_{k+1} = P Phi R_k
  * with the projection P on that window, whence A_k = P Phi^T P A_{k+1}.
+ *
+ * Where the run allows it (mm_single_part), segments are recomputed and swept in single precision. A goes over from
+ * double precision once, since they are the early ones.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -36,8 +39,9 @@ struct sweep {
     struct mm_cpu_run *run;
     double lambda;
     int64_t collisions;
-    int64_t tail_start;      /* the last state before the tail */
-    struct mm_window window; /* outside it the adjoint is zero */
+    int64_t tail_start;          /* the last state before the tail */
+    struct mm_window window;     /* outside it the adjoint is zero */
+    enum mm_precision precision; /* of the adjoint */
 };
 
 /* ------------------------------------------------------------------------------------------- checkpoints */
@@ -63,19 +67,23 @@ static struct mm_window segment_window(const struct mm_cpu_run *run)
 
 static mm_status save(struct mm_cpu_run *run, struct mm_checkpoint *checkpoint, struct mm_error *error)
 {
-    size_t columns = (size_t)mm_band_columns(run->window.levels);
-    size_t size = columns * (size_t)run->window.bands;
-    if (size > checkpoint->capacity) {
-        double *data = mm_allocate_doubles(size + size / 4);
+    const struct mm_cpu_store *store = mm_cpu_run_store(run);
+    const size_t columns = (size_t)mm_band_columns(run->window.levels);
+    const size_t bytes = columns * (size_t)run->window.bands * store->loops->number_size;
+    if (bytes > checkpoint->capacity) {
+        const size_t doubles = bytes / sizeof(double) + bytes / (4 * sizeof(double)) + 1;
+        double *data = mm_allocate_doubles(doubles);
         if (data == NULL)
-            return mm_fail(error, MM_ERROR_MEMORY, "no memory for a checkpoint of %zu elements", size);
+            return mm_fail(error, MM_ERROR_MEMORY, "no memory for a checkpoint of %zu bytes", bytes);
         free(checkpoint->data);
         checkpoint->data = data;
-        checkpoint->capacity = size + size / 4;
+        checkpoint->capacity = doubles * sizeof(double);
     }
     checkpoint->window = run->window;
     checkpoint->narrow = segment_window(run);
-    mm_cpu_run_copy_window(run->state, run->stride, checkpoint->data, columns, run->window);
+    checkpoint->precision = run->precision;
+    mm_copy_window((struct mm_band_matrix){run->precision, run->stride, store->state},
+                   (struct mm_band_matrix){run->precision, columns, checkpoint->data}, run->window);
     return MM_OK;
 }
 
@@ -88,35 +96,38 @@ mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collisi
     return save(run, checkpoint_at(run, depth, (passed + spacing - 1) / spacing), error);
 }
 
-/** Brings the part of a checkpoint that lies in a window into a matrix of the run that is zero outside it. */
-static void restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, double *matrix,
+/** Brings the part of a checkpoint that lies in a window into a matrix of the store in use that is zero outside it.
+ */
+static void restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
                     struct mm_window window)
 {
     const struct mm_window common = mm_window_common(checkpoint->window, window);
     const size_t columns = (size_t)mm_band_columns(checkpoint->window.levels);
     mm_cpu_run_clip(run, matrix, window, common);
-    mm_cpu_run_copy_window(checkpoint->data, columns, matrix, run->stride, common);
+    mm_copy_window((struct mm_band_matrix){checkpoint->precision, columns, checkpoint->data},
+                   (struct mm_band_matrix){run->precision, run->stride, matrix}, common);
     mm_cpu_run_clip(run, matrix, checkpoint->window, common);
 }
 
 /* ------------------------------------------------------------------------------------------------ sweep */
 
-/** Makes room for the states of a segment. */
+/** Makes room for the states of a segment in the store in use. */
 static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct mm_error *error)
 {
-    if (run->segment_capacity >= count)
+    struct mm_cpu_store *store = mm_cpu_run_store(run);
+    if (store->segment_capacity >= count)
         return MM_OK;
-    struct mm_segment_state *segment = realloc(run->segment, (size_t)count * sizeof *segment);
+    struct mm_segment_state *segment = realloc(store->segment, (size_t)count * sizeof *segment);
     if (segment == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a segment of %lld states", (long long)count);
-    run->segment = segment;
-    while (run->segment_capacity < count) {
-        struct mm_segment_state *state = &run->segment[run->segment_capacity];
+    store->segment = segment;
+    while (store->segment_capacity < count) {
+        struct mm_segment_state *state = &store->segment[store->segment_capacity];
         state->window = (struct mm_window){0, 0};
-        state->data = mm_allocate_doubles(mm_cpu_run_matrix_size(run));
+        state->data = mm_allocate_doubles(mm_cpu_run_matrix_bytes(run) / sizeof(double) + 1);
         if (state->data == NULL)
             return mm_fail(error, MM_ERROR_MEMORY, "no memory for a segment of %lld states", (long long)count);
-        run->segment_capacity++;
+        store->segment_capacity++;
     }
     return MM_OK;
 }
@@ -127,21 +138,38 @@ static mm_status recompute_segment(struct mm_cpu_run *run, int depth, int64_t in
 {
     const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
     const struct mm_window window = mm_window_hull(checkpoint->narrow, checkpoint[1].narrow);
-    mm_status status = reserve_segment(run, range.end - range.first, error);
+    mm_status status = mm_cpu_run_use(run, range.end <= run->single.adjoint ? MM_SINGLE : MM_DOUBLE, error);
+    if (status == MM_OK)
+        status = reserve_segment(run, range.end - range.first, error);
     if (status != MM_OK)
         return status;
     mm_cpu_run_seek(run, range.first, window);
     for (int64_t k = range.first; k < range.end; k++) {
-        struct mm_segment_state *state = &run->segment[k - range.first];
+        struct mm_segment_state *state = &mm_cpu_run_store(run)->segment[k - range.first];
         mm_cpu_run_clip(run, state->data, state->window, window);
         state->window = window;
         if (k == range.first)
             restore(run, checkpoint, state->data, window);
         else
             mm_cpu_run_collide(run, state[-1].data, state->data);
-        mm_cpu_run_prepare_as_it_is(run);
     }
     return MM_OK;
+}
+
+/** Brings the adjoint from the window and the precision of the segment that ends later to the run's. */
+static void enter_segment(struct sweep *sweep)
+{
+    struct mm_cpu_run *run = sweep->run;
+    void *adjoint = mm_cpu_run_store(run)->adjoint;
+    if (run->precision != sweep->precision) {
+        memset(adjoint, 0, mm_cpu_run_matrix_bytes(run));
+        mm_copy_window(
+            (struct mm_band_matrix){sweep->precision, run->stride, run->stores[sweep->precision].adjoint},
+            (struct mm_band_matrix){run->precision, run->stride, adjoint}, sweep->window);
+    }
+    mm_cpu_run_clip(run, adjoint, sweep->window, run->window);
+    sweep->window = run->window;
+    sweep->precision = run->precision;
 }
 
 /** s_k of the energy step that ends in state k. */
@@ -153,19 +181,25 @@ static int tail_sign(const struct sweep *sweep, int64_t k)
 /** Adds lambda (s_k - s_{k+1}) H to A_k. */
 static void add_source(const struct sweep *sweep, int64_t k)
 {
-    double weight = sweep->lambda * (tail_sign(sweep, k) - tail_sign(sweep, k + 1));
-    for (int n = 0; weight != 0.0 && n < sweep->run->window.levels; n++)
-        sweep->run->adjoint[n] += weight * n;
+    struct mm_cpu_run *run = sweep->run;
+    void *adjoint = mm_cpu_run_store(run)->adjoint;
+    const double weight = sweep->lambda * (tail_sign(sweep, k) - tail_sign(sweep, k + 1));
+    for (int n = 0; weight != 0.0 && n < run->window.levels; n++)
+        if (run->precision == MM_SINGLE)
+            ((float *)adjoint)[n] += (float)(weight * n);
+        else
+            ((double *)adjoint)[n] += weight * n;
 }
 
 /** One collision backwards: A_{k+1} becomes A_k, and the batch gets its share of the gradient. */
-static void sweep_collision(struct sweep *sweep, const double *state)
+static void sweep_collision(struct sweep *sweep, const void *state)
 {
     struct mm_cpu_run *run = sweep->run;
+    struct mm_cpu_store *store = mm_cpu_run_store(run);
     const struct mm_band_sweep band = mm_cpu_run_sweep(run);
     double by_q, by_x;
     mm_cpu_run_step_back(run);
-    run->loops->adjoint(&band, &run->qubits[run->batch], run->adjoint, state, &by_q, &by_x);
+    store->loops->adjoint(&band, &run->qubits[run->batch], store->adjoint, state, &by_q, &by_x);
     run->derivatives[run->batch].by_q += by_q;
     run->derivatives[run->batch].by_x += by_x;
     add_source(sweep, run->collision);
@@ -179,31 +213,33 @@ static mm_status sweep_segment(struct sweep *sweep, int depth, int64_t index, st
     mm_status status = recompute_segment(run, depth, index, range, error);
     if (status != MM_OK)
         return status;
-    mm_cpu_run_clip(run, run->adjoint, sweep->window, run->window);
-    sweep->window = run->window;
-    run->collision = range.end;
+    enter_segment(sweep);
+    mm_cpu_run_seek(run, range.end, run->window);
     for (int64_t k = range.end - 1; k >= range.first; k--)
-        sweep_collision(sweep, run->segment[k - range.first].data);
+        sweep_collision(sweep, mm_cpu_run_store(run)->segment[k - range.first].data);
     return MM_OK;
 }
 
-/** Leaves checkpoints of the next depth over a range, in the windows of the first run; run->state is used for it.
- */
+/** Leaves checkpoints of the next depth over a range, in the windows of the first run; the run's state is used for
+ * it. */
 static mm_status refine(struct mm_cpu_run *run, int depth, int64_t index, struct mm_collision_range range,
                         struct mm_error *error)
 {
     const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
-    memset(run->state, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
-    restore(run, checkpoint, run->state, checkpoint->window);
+    mm_status status = mm_cpu_run_use(run, checkpoint->precision, error);
+    if (status != MM_OK)
+        return status;
+    void *state = mm_cpu_run_store(run)->state;
+    memset(state, 0, mm_cpu_run_matrix_bytes(run));
+    restore(run, checkpoint, state, checkpoint->window);
     mm_cpu_run_seek(run, range.first, checkpoint->window);
     for (;;) {
-        mm_status status = mm_cpu_checkpoint(run, depth + 1, range, error);
+        status = mm_cpu_checkpoint(run, depth + 1, range, error);
         if (status != MM_OK || run->collision == range.end)
             return status;
-        status = mm_cpu_run_prepare(run, run->state, error);
+        status = mm_cpu_run_advance(run, error);
         if (status != MM_OK)
             return status;
-        mm_cpu_run_collide(run, run->state, run->state);
     }
 }
 
@@ -239,7 +275,7 @@ mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range
                                struct mm_channel_gradient *gradient, struct mm_error *error)
 {
     const struct mm_problem *problem = run->problem;
-    struct sweep sweep = {run, lambda, range.end, range.end - problem->tail, run->window};
+    struct sweep sweep = {run, lambda, range.end, range.end - problem->tail, run->window, MM_DOUBLE};
     for (size_t b = 0; b < problem->batch_count; b++)
         run->derivatives[b] = (struct mm_channel_gradient){0.0, 0.0};
     add_source(&sweep, range.end);

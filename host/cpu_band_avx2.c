@@ -8,5 +8,9 @@ static bool supported(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const struct mm_band_loops mm_band_loops_avx2 = {"avx2",  supported,      fill_rows,     forward,
-                                                 adjoint, tridiagonalize, transform_back};
+extern const struct mm_collision_loops mm_collision_loops_avx2_single;
+
+static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
+
+const struct mm_band_loops mm_band_loops_avx2 = {
+    "avx2", supported, {&collision_loops, &mm_collision_loops_avx2_single}, tridiagonalize, transform_back};

@@ -9,5 +9,9 @@ static bool supported(void)
            __builtin_cpu_supports("avx512dq");
 }
 
-const struct mm_band_loops mm_band_loops_avx512 = {"avx512", supported,      fill_rows,     forward,
-                                                   adjoint,  tridiagonalize, transform_back};
+extern const struct mm_collision_loops mm_collision_loops_avx512_single;
+
+static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
+
+const struct mm_band_loops mm_band_loops_avx512 = {
+    "avx512", supported, {&collision_loops, &mm_collision_loops_avx512_single}, tridiagonalize, transform_back};

@@ -1,4 +1,4 @@
-/* cpu_band_loops.h - the vector loops themselves, included once per instruction set (cpu_band_*.c).
+/* cpu_band_loops.h - the vector loops themselves, included once per instruction set and precision (cpu_band_*.c).
  *
  * Vectors are those of cpu_vector.h. Lanes are neighbouring
  * columns m .. m+length-1; the march goes down the diagonals d, so that lane i is at row n = m+i+d. Per vector of
@@ -18,9 +18,9 @@
 
 /** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. The first
  *  block (a constant where this is inlined) has none. */
-MM_INLINE mm_vector carry(double *carried, int diagonal, mm_vector current, bool first)
+MM_INLINE mm_vector carry(void *carried, int diagonal, mm_vector current, bool first)
 {
-    double *place = carried + (size_t)diagonal * MM_COLUMN_BLOCK;
+    mm_number *place = (mm_number *)carried + (size_t)diagonal * MM_COLUMN_BLOCK;
     const mm_vector zero = {0};
     mm_vector left = shift_right(first ? zero : load(place), current);
     store(place, current);
@@ -29,8 +29,9 @@ MM_INLINE mm_vector carry(double *carried, int diagonal, mm_vector current, bool
 
 MM_INLINE struct mm_column load_column(const struct mm_band_sweep *sweep, int m)
 {
-    struct mm_column column = {load(sweep->cosine + m), load_unaligned(sweep->cosine + m + 1),
-                               load(sweep->sine + m), load_unaligned(sweep->sine + m + 1)};
+    const mm_number *cosine = sweep->cosine, *sine = sweep->sine;
+    struct mm_column column = {load(cosine + m), load_unaligned(cosine + m + 1), load(sine + m),
+                               load_unaligned(sine + m + 1)};
     return column;
 }
 
@@ -40,8 +41,8 @@ MM_INLINE struct mm_row next_row(const struct mm_band_sweep *sweep, int m, int d
 {
     struct mm_row row;
     row.cosine = *cosine;
-    row.cosine_next = load_unaligned(sweep->cosine + m + d + 1);
-    row.sine = load_unaligned(sweep->sine + m + d);
+    row.cosine_next = load_unaligned((const mm_number *)sweep->cosine + m + d + 1);
+    row.sine = load_unaligned((const mm_number *)sweep->sine + m + d);
     *cosine = row.cosine_next;
     return row;
 }
@@ -53,18 +54,19 @@ MM_INLINE int block_bands(const struct mm_band_sweep *sweep, int m)
     return below < sweep->bands ? below : sweep->bands;
 }
 
-static void fill_rows(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, double *rows)
+static void fill_rows(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *rows)
 {
     if (!mm_is_coherent(*qubit))
         return;
     const struct mm_sine_scales scales = mm_sine_scales_of(*qubit);
+    const mm_number *cosines = sweep->cosine, *sines = sweep->sine;
     for (int n = 0; n < mm_band_rows(sweep->levels); n++)
         for (int lane = 0; lane < MM_COLUMN_BLOCK; lane += MM_VECTOR_LENGTH) {
-            double *row = rows + (size_t)n * MM_ROW_DOUBLES + lane;
-            const mm_vector sine = load_unaligned(sweep->sine + n + lane);
-            store(row, load_unaligned(sweep->cosine + n + lane));
-            store(row + MM_COLUMN_BLOCK, scales.down * sine);
-            store(row + 2 * MM_COLUMN_BLOCK, scales.up * sine);
+            mm_number *row = (mm_number *)rows + (size_t)n * MM_ROW_NUMBERS + lane;
+            const mm_vector sine = load_unaligned(sines + n + lane);
+            store(row, load_unaligned(cosines + n + lane));
+            store(row + MM_COLUMN_BLOCK, (mm_number)scales.down * sine);
+            store(row + 2 * MM_COLUMN_BLOCK, (mm_number)scales.up * sine);
         }
 }
 
@@ -98,18 +100,18 @@ MM_INLINE mm_vector forward_row(const struct mm_band_sweep *sweep, int n, mm_vec
                                 mm_vector right, struct forward_lanes *lanes)
 {
     if (lanes->coherent) {
-        const double *place = sweep->rows + (size_t)n * MM_ROW_DOUBLES;
-        const struct mm_march_row row = {load(place), load(place + MM_ROW_DOUBLES), load(place + MM_COLUMN_BLOCK),
+        const mm_number *place = (const mm_number *)sweep->rows + (size_t)n * MM_ROW_NUMBERS;
+        const struct mm_march_row row = {load(place), load(place + MM_ROW_NUMBERS), load(place + MM_COLUMN_BLOCK),
                                          load(place + 2 * MM_COLUMN_BLOCK)};
         return mm_march_element(&lanes->paired, row, own, left, right, &lanes->paired_march);
     }
-    const struct mm_row row = {load_unaligned(sweep->cosine + n), load_unaligned(sweep->cosine + n + 1),
-                               load_unaligned(sweep->sine + n)};
+    const mm_number *cosine = (const mm_number *)sweep->cosine + n, *sine = (const mm_number *)sweep->sine + n;
+    const struct mm_row row = {load_unaligned(cosine), load_unaligned(cosine + 1), load_unaligned(sine)};
     return mm_forward_element(&lanes->plain, row, own, left, right, &lanes->plain_march);
 }
 
 MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
-                             bool coherent, const double *source, double *target)
+                             bool coherent, const mm_number *source, mm_number *target)
 {
     const int bands = block_bands(sweep, m);
     const size_t stride = sweep->stride;
@@ -133,15 +135,15 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
 }
 
 MM_INLINE void forward_blocks(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, bool coherent,
-                              const double *source, double *target)
+                              const mm_number *source, mm_number *target)
 {
     forward_block(sweep, qubit, 0, true, coherent, source, target);
     for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
         forward_block(sweep, qubit, m, false, coherent, source, target);
 }
 
-static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const double *source,
-                    double *target)
+static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const void *source,
+                    void *target)
 {
     if (mm_is_coherent(*qubit))
         forward_blocks(sweep, qubit, true, source, target);
@@ -160,7 +162,7 @@ struct adjoint_lanes {
 /** Row d of the march: completes and stores diagonal d-1, and sums it against the state. */
 MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, struct mm_column column,
                            int m, int d, mm_vector own, mm_vector left, struct adjoint_lanes *lanes,
-                           double *adjoint, const double *state)
+                           mm_number *adjoint, const mm_number *state)
 {
     const size_t above = mm_band_index(sweep->stride, d - 1, m);
     const mm_vector right = load_unaligned(adjoint + above + 1);
@@ -175,12 +177,12 @@ MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qu
 
 /** One block of columns; *by_q and *by_x take the diagonal at half its weight, since all else counts twice. */
 MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
-                             double *adjoint, const double *state, mm_vector *by_q, mm_vector *by_x)
+                             mm_number *adjoint, const mm_number *state, mm_vector *by_q, mm_vector *by_x)
 {
     const struct mm_column column = load_column(sweep, m);
     const int bands = block_bands(sweep, m);
     const mm_vector zero = {0};
-    struct adjoint_lanes lanes = {.cosine = load(sweep->cosine + m)};
+    struct adjoint_lanes lanes = {.cosine = load((const mm_number *)sweep->cosine + m)};
     mm_vector own = load(adjoint + m);
     mm_vector below = load(adjoint + sweep->stride + m);
     mm_vector left = carry(sweep->carried, 0, own, first);
@@ -193,18 +195,18 @@ MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_
         left = carry(sweep->carried, d + 1, below, first);
         adjoint_row(sweep, qubit, column, m, d, own, left, &lanes, adjoint, state);
         if (d == 1) {
-            lanes.by_q *= 0.5;
-            lanes.by_x *= 0.5;
+            lanes.by_q *= (mm_number)0.5;
+            lanes.by_x *= (mm_number)0.5;
         }
     }
     adjoint_row(sweep, qubit, column, m, bands, zero, zero, &lanes, adjoint, state);
-    const double weight = bands == 1 ? 0.5 : 1.0;
+    const mm_number weight = bands == 1 ? (mm_number)0.5 : (mm_number)1.0;
     *by_q += weight * lanes.by_q;
     *by_x += weight * lanes.by_x;
 }
 
-static void adjoint(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, double *matrix,
-                    const double *state, double *by_q, double *by_x)
+static void adjoint(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *matrix,
+                    const void *state, double *by_q, double *by_x)
 {
     mm_vector sum_by_q = {0}, sum_by_x = {0};
     adjoint_block(sweep, qubit, 0, true, matrix, state, &sum_by_q, &sum_by_x);
@@ -213,3 +215,32 @@ static void adjoint(const struct mm_band_sweep *sweep, const struct mm_qubit *qu
     *by_q = 2.0 * sum_lanes(sum_by_q);
     *by_x = 2.0 * sum_lanes(sum_by_x);
 }
+
+/** In an order that vectorises, the same for all instruction sets. */
+static double diagonal_sum(const void *matrix, size_t stride, int diagonal, int count)
+{
+    const mm_number *elements = (const mm_number *)matrix + mm_band_index(stride, diagonal, 0);
+    mm_number sums[MM_COLUMN_BLOCK] = {0};
+    for (int m = 0; m < count; m += MM_COLUMN_BLOCK)
+        for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+            sums[i] += magnitude(elements[m + i]);
+    double sum = 0.0;
+    for (int i = 0; i < MM_COLUMN_BLOCK; i++)
+        sum += (double)sums[i];
+    return sum;
+}
+
+static double row_sum(const void *matrix, size_t stride, int row, int bands)
+{
+    const mm_number *elements = matrix;
+    double sums[2] = {0.0, 0.0};
+    for (int d = 0; d < bands; d++)
+        sums[d % 2] += (double)magnitude(elements[mm_band_index(stride, d, row - d)]);
+    return sums[0] + sums[1];
+}
+
+/** The loops above; a macro, because it must be a constant where a file of another precision refers to it. */
+#define MM_COLLISION_LOOPS                                                                                         \
+    {                                                                                                              \
+        sizeof(mm_number), fill_rows, forward, adjoint, diagonal_sum, row_sum                                      \
+    }

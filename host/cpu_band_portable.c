@@ -8,5 +8,9 @@ static bool supported(void)
     return true;
 }
 
-const struct mm_band_loops mm_band_loops_portable = {"portable", supported,      fill_rows,     forward,
-                                                     adjoint,    tridiagonalize, transform_back};
+extern const struct mm_collision_loops mm_collision_loops_portable_single;
+
+static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
+
+const struct mm_band_loops mm_band_loops_portable = {
+    "portable", supported, {&collision_loops, &mm_collision_loops_portable_single}, tridiagonalize, transform_back};

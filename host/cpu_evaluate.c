@@ -5,6 +5,10 @@
 #include "cpu_run.h"
 #include "loss.h"
 
+/** Band tolerances from which rough values are partly in single precision, because a collision drops more than it
+ * rounds: the adjoint, and the state, whose rounding the loss sees. For each unit of lambda, which weighs both. */
+static const double SINGLE_ADJOINT_TOLERANCE = 1e-8, SINGLE_STATE_TOLERANCE = 1e-6;
+
 /** Collisions from the first free batch on; what comes before has no derivative. */
 static struct mm_collision_range swept_collisions(const struct mm_cpu_run *run)
 {
@@ -35,10 +39,9 @@ static mm_status run_schedule(struct mm_cpu_run *run, struct mm_collision_range 
         if (status == MM_OK && k == tail_start)
             before = mm_cpu_run_energy(run);
         if (status == MM_OK)
-            status = mm_cpu_run_prepare(run, run->state, error);
+            status = mm_cpu_run_advance(run, error);
         if (status != MM_OK)
             return status;
-        mm_cpu_run_collide(run, run->state, run->state);
         if (k < tail_start)
             continue;
         double energy = mm_cpu_run_energy(run), step = energy - before;
@@ -55,7 +58,7 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
 {
     double passive;
     if (derivative)
-        memset(run->adjoint, 0, mm_cpu_run_matrix_size(run) * sizeof(double));
+        memset(mm_cpu_run_adjoint(run), 0, mm_cpu_run_matrix_bytes(run));
     mm_status status = mm_cpu_passive_energy(run, derivative, &passive, error);
     if (status != MM_OK)
         return status;
@@ -68,22 +71,40 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
     return MM_OK;
 }
 
+/** What of a run may be in single precision where the point may be rough. The energy steps of the tail are small
+ * differences: they need doubles, and so does their share of a gradient, unless lambda is small. */
+static struct mm_single_part single_part(const struct mm_cpu_run *run, const struct mm_point *point)
+{
+    const int64_t collisions = mm_problem_collisions(run->problem), before_tail = collisions - run->problem->tail;
+    const bool rough = point->band_tolerance > run->problem->band_tolerance;
+    const double tolerance = point->band_tolerance / fmax(point->lambda, 1.0);
+    struct mm_single_part part = {0, 0};
+    if (rough && tolerance >= SINGLE_ADJOINT_TOLERANCE)
+        part.adjoint = before_tail;
+    if (rough && tolerance >= SINGLE_STATE_TOLERANCE)
+        part = (struct mm_single_part){before_tail, collisions};
+    return part;
+}
+
 mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, struct mm_evaluation *evaluation,
                           struct mm_channel_gradient *gradient, struct mm_error *error)
 {
     struct mm_evaluation result = {0};
     const struct mm_collision_range none = {0, 0};
     const struct mm_collision_range swept = gradient == NULL ? none : swept_collisions(run);
-    mm_cpu_run_start(run, point, gradient != NULL);
-    mm_status status = run_schedule(run, swept, &result.instability, error);
+    const struct mm_single_part single = single_part(run, point);
+    mm_status status = mm_cpu_run_start(run, point, gradient != NULL, &single, error);
+    if (status == MM_OK)
+        status = run_schedule(run, swept, &result.instability, error);
     if (status == MM_OK)
         status = figures_of_merit(run, gradient != NULL, &result, error);
     if (status != MM_OK)
         return status;
     double by_ergotropy = mm_loss_finish(run->problem, point, &result);
     if (gradient != NULL && mm_loss_wants_gradient(point, &result)) {
-        for (size_t i = 0; i < mm_cpu_run_matrix_size(run); i++)
-            run->adjoint[i] *= by_ergotropy;
+        const size_t size = mm_cpu_run_matrix_bytes(run) / sizeof(double);
+        for (size_t i = 0; i < size; i++)
+            mm_cpu_run_adjoint(run)[i] *= by_ergotropy;
         status = mm_cpu_adjoint_sweep(run, swept, point->lambda, gradient, error);
     } else if (gradient != NULL) {
         for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)

@@ -14,7 +14,7 @@ static mm_status take_state(const struct mm_cpu_run *run, struct mm_state *state
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a density matrix of %d levels", levels);
     for (int d = 0; d < run->window.bands; d++)
         for (int m = 0; m < run->window.levels - d; m++) {
-            double element = run->state[mm_band_index(run->stride, d, m)];
+            double element = mm_cpu_run_state(run)[mm_band_index(run->stride, d, m)];
             density[(size_t)(m + d) * (size_t)levels + (size_t)m] = element;
             density[(size_t)m * (size_t)levels + (size_t)(m + d)] = element;
         }
@@ -36,11 +36,8 @@ mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, in
     if (status == MM_OK && energies != NULL)
         energies[0] = mm_cpu_run_energy(run);
     for (int64_t k = 0; k < collisions && status == MM_OK; k++) {
-        status = mm_cpu_run_prepare(run, run->state, error);
-        if (status != MM_OK)
-            break;
-        mm_cpu_run_collide(run, run->state, run->state);
-        if (energies != NULL)
+        status = mm_cpu_run_advance(run, error);
+        if (status == MM_OK && energies != NULL)
             energies[k + 1] = mm_cpu_run_energy(run);
     }
     return status == MM_OK ? take_state(run, state, error) : status;
@@ -50,10 +47,7 @@ mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_coll
                               struct mm_state *state, struct mm_error *error)
 {
     mm_status status = mm_cpu_run_resume_drawn(run, drawn[0].g, state, error);
-    for (int64_t k = 0; k < collisions && status == MM_OK; k++) {
-        status = mm_cpu_run_prepare_drawn(run, run->state, &drawn[k], error);
-        if (status == MM_OK)
-            mm_cpu_run_collide(run, run->state, run->state);
-    }
+    for (int64_t k = 0; k < collisions && status == MM_OK; k++)
+        status = mm_cpu_run_advance_drawn(run, &drawn[k], error);
     return status == MM_OK ? take_state(run, state, error) : status;
 }

@@ -9,7 +9,8 @@
  * and the factors of S can be multiplied into S_n beforehand: two operations for up and down each, one for next and
  * this each, and four to add them up.
  *
- * That divides by x: qubits without coherence (c = 0, q = 0, q = 1) take the form of collision.h.
+ * That divides by x: qubits without coherence (c = 0, q = 0, q = 1), or with so little of it that x^2 leaves the
+ * range of the numbers, take the form of collision.h.
  */
 #ifndef MM_CPU_FORWARD_H
 #define MM_CPU_FORWARD_H
@@ -21,7 +22,11 @@
 /** Whether a qubit has enough coherence to divide by. */
 MM_INLINE bool mm_is_coherent(struct mm_qubit qubit)
 {
+#ifdef MM_SINGLE_PRECISION
+    return qubit.coherence > 1e-10;
+#else
     return qubit.coherence > 1e-100;
+#endif
 }
 
 /** What S_n is multiplied with in a collision. */
@@ -48,13 +53,14 @@ MM_INLINE struct mm_march_factors mm_march_column(struct mm_qubit qubit, struct 
 {
     const double up = qubit.coherence * (qubit.coherence / qubit.ground);
     const double down = qubit.coherence * (qubit.coherence / qubit.excited);
+    const MM_SCALAR coherence = (MM_SCALAR)qubit.coherence;
     struct mm_march_factors factors;
-    factors.up_own = up * column.cosine_next;
-    factors.up_right = -qubit.coherence * column.sine_next;
-    factors.down_own = down * column.cosine;
-    factors.down_left = qubit.coherence * column.sine;
-    factors.next_own = (qubit.excited - up) * column.cosine_next;
-    factors.this_own = (qubit.ground - down) * column.cosine;
+    factors.up_own = (MM_SCALAR)up * column.cosine_next;
+    factors.up_right = -coherence * column.sine_next;
+    factors.down_own = (MM_SCALAR)down * column.cosine;
+    factors.down_left = coherence * column.sine;
+    factors.next_own = (MM_SCALAR)(qubit.excited - up) * column.cosine_next;
+    factors.this_own = (MM_SCALAR)(qubit.ground - down) * column.cosine;
     return factors;
 }
 

@@ -26,18 +26,19 @@ static int compare_populations(const void *a, const void *b)
 static mm_status diagonal_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
                                          struct mm_error *error)
 {
+    const double *state = mm_cpu_run_state(run);
     int levels = run->window.levels;
     struct population *populations = malloc((size_t)levels * sizeof *populations);
     if (populations == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory to sort %d populations", levels);
     for (int n = 0; n < levels; n++)
-        populations[n] = (struct population){run->state[n], n};
+        populations[n] = (struct population){state[n], n};
     qsort(populations, (size_t)levels, sizeof *populations, compare_populations);
     *energy = 0.0;
     for (int k = levels - 1; k >= 0; k--) {
         *energy += k * populations[k].value;
         if (derivative)
-            run->adjoint[populations[k].level] = populations[k].level - k;
+            mm_cpu_run_adjoint(run)[populations[k].level] = populations[k].level - k;
     }
     free(populations);
     return MM_OK;
@@ -46,13 +47,14 @@ static mm_status diagonal_passive_energy(struct mm_cpu_run *run, bool derivative
 /** Lower triangle of the live block as LAPACK wants it. */
 static void gather(struct mm_cpu_run *run)
 {
+    const double *state = mm_cpu_run_state(run);
     int levels = run->window.levels;
     for (int m = 0; m < levels; m++) {
         double *column = run->eigen.matrix + (size_t)m * (size_t)levels + (size_t)m;
         int below = levels - m;
         int bands = below < run->window.bands ? below : run->window.bands;
         for (int d = 0; d < bands; d++)
-            column[d] = run->state[mm_band_index(run->stride, d, m)];
+            column[d] = state[mm_band_index(run->stride, d, m)];
         for (int d = bands; d < below; d++)
             column[d] = 0.0;
     }
@@ -61,10 +63,11 @@ static void gather(struct mm_cpu_run *run)
 /** The window of H minus the projector. */
 static void scatter_derivative(struct mm_cpu_run *run)
 {
+    double *adjoint = mm_cpu_run_adjoint(run);
     int levels = run->window.levels;
     for (int d = 0; d < run->window.bands; d++)
         for (int m = 0; m < levels - d; m++)
-            run->adjoint[mm_band_index(run->stride, d, m)] =
+            adjoint[mm_band_index(run->stride, d, m)] =
                 (d == 0 ? m : 0) - run->eigen.projector[(size_t)m * (size_t)levels + (size_t)(m + d)];
 }
 

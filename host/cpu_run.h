@@ -34,8 +34,9 @@ static inline struct mm_window mm_window_hull(struct mm_window a, struct mm_wind
 struct mm_checkpoint {
     struct mm_window window;
     struct mm_window narrow; /* what a derivative needs of it */
-    size_t capacity;         /* doubles in data */
-    double *data;
+    enum mm_precision precision;
+    size_t capacity; /* bytes of data */
+    void *data;
 };
 
 /** The collisions first .. end-1 of a schedule: from state `first` to state `end`. */
@@ -47,11 +48,32 @@ struct mm_collision_range {
 /** A state of the segment that the adjoint is working on, in the layout of the run. */
 struct mm_segment_state {
     struct mm_window window; /* outside it the data are zero */
-    double *data;
+    void *data;
 };
 
-/** Memory and state of one chain. Matrices have `stride` doubles a diagonal and capacity_bands + 1 diagonals (the
- *  last live one is followed by zeros). */
+/** The tables and matrices of a run in one precision. Matrices have `stride` numbers a diagonal and
+ *  capacity_bands + 1 diagonals (the last live one is followed by zeros). */
+struct mm_cpu_store {
+    const struct mm_collision_loops *loops;
+    void *cosine; /* as in mm_band_sweep; NULL: there is no memory yet */
+    void *sine;   /* cut off at the window's levels */
+    void *rows;   /* row factors of rows_qubit in a window of rows_levels levels; 0 levels: of none yet */
+    struct mm_qubit rows_qubit;
+    int rows_levels;
+    void *carried;
+    void *state;   /* R after `collision` collisions, where the run is in this precision */
+    void *adjoint; /* A, same layout */
+    struct mm_segment_state *segment;
+    int segment_capacity;
+};
+
+/** The part of a run that is in single precision. */
+struct mm_single_part {
+    int64_t state;   /* collisions before this one; less than all of the schedule */
+    int64_t adjoint; /* the same for the adjoint and the states that it is swept over; at most all */
+};
+
+/** Memory and state of one chain. */
 struct mm_cpu_run {
     const struct mm_problem *problem;
     const struct mm_band_loops *loops;
@@ -59,35 +81,44 @@ struct mm_cpu_run {
     int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
     struct mm_qubit *qubits; /* [batch_count] */
     double g;
-    struct mm_qubit qubit; /* of the collision prepared */
     bool derivative;       /* the window keeps a margin for derivatives */
     double band_tolerance; /* of the run */
+    struct mm_single_part single;
 
     int capacity_levels;
     int capacity_bands;
     size_t stride;
-    double *cosine; /* as in mm_band_sweep */
-    double *sine;   /* cut off at the window's levels */
-    double *rows;   /* row factors of rows_qubit in a window of rows_levels levels; 0 levels: of none yet */
-    struct mm_qubit rows_qubit;
-    int rows_levels;
-    double *carried;
+    enum mm_precision precision; /* of the state, and of what is done next */
+    struct mm_cpu_store stores[MM_PRECISIONS];
 
-    double *state; /* R after `collision` collisions */
     int64_t collision;
     size_t batch; /* batch of the next collision */
     struct mm_window window;
     double band_error;
     double truncation_population;
 
-    int8_t *tail_signs; /* [tail]: sign of E_k - E_{k-1} */
-    double *adjoint;    /* A, same layout as state */
-    struct mm_segment_state *segment;
-    int segment_capacity;
+    int8_t *tail_signs;                      /* [tail]: sign of E_k - E_{k-1} */
     struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN + 1] */
     struct mm_channel_gradient *derivatives; /* [batch_count] */
     struct mm_eigen eigen;
 };
+
+/** The store in use, and its state. */
+static inline struct mm_cpu_store *mm_cpu_run_store(struct mm_cpu_run *run)
+{
+    return &run->stores[run->precision];
+}
+
+/** The state and the adjoint of a run in double precision. */
+static inline double *mm_cpu_run_state(const struct mm_cpu_run *run)
+{
+    return (double *)run->stores[MM_DOUBLE].state;
+}
+
+static inline double *mm_cpu_run_adjoint(const struct mm_cpu_run *run)
+{
+    return (double *)run->stores[MM_DOUBLE].adjoint;
+}
 
 enum {
     MM_CHECKPOINT_FAN = 128, /* pieces between the checkpoints of one level of the recursion */
@@ -101,8 +132,10 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
 void mm_cpu_run_free(struct mm_cpu_run *run);
 
 /** Puts the vacuum at the start of a protocol.
- *  @param derivative  the window is to hold the derivatives of the states as well */
-void mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative);
+ *  @param derivative  the window is to hold the derivatives of the states as well
+ *  @param single      what may be in single precision; NULL: nothing */
+mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
+                           const struct mm_single_part *single, struct mm_error *error);
 
 /** Puts a state at its place in a protocol: the vacuum where its density is NULL. Its window is the smallest one
  *  that holds every element that is not zero. mm_state.levels must not exceed the run's. */
@@ -113,21 +146,31 @@ mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point
 mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
                                   struct mm_error *error);
 
-/** Decides the window of the next state: grown where the collision would drop more than the tolerance, shrunk where
- *  the outside has faded. Source is the present state in the layout of the run; what
- *  a shrinking window leaves outside is cleared in it. The last batch continues after the schedule ends. */
-mm_status mm_cpu_run_prepare(struct mm_cpu_run *run, double *source, struct mm_error *error);
+/** One collision of the run's state. The window of the next state is decided before: grown where the collision
+ * would drop more than the tolerance, shrunk where the outside has faded. The last batch continues after the
+ * schedule ends.
+ */
+mm_status mm_cpu_run_advance(struct mm_cpu_run *run, struct mm_error *error);
 
-/** The same for a collision with a qubit and a coupling of its own. */
-mm_status mm_cpu_run_prepare_drawn(struct mm_cpu_run *run, double *source, const struct mm_drawn_collision *drawn,
+/** The same with a qubit and a coupling of its own. */
+mm_status mm_cpu_run_advance_drawn(struct mm_cpu_run *run, const struct mm_drawn_collision *drawn,
                                    struct mm_error *error);
 
-/** The same without a decision: the next state has the run's window as it is. */
-void mm_cpu_run_prepare_as_it_is(struct mm_cpu_run *run);
+/** The same from one matrix of the store in use to another, in the window as it is: target = window of Phi(source).
+ *  target must be zero outside the window. */
+void mm_cpu_run_collide(struct mm_cpu_run *run, const void *source, void *target);
 
-/** The collision prepared: target = window of Phi(source). target may be source, else it must be zero outside
- *  the window. */
-void mm_cpu_run_collide(struct mm_cpu_run *run, const double *source, double *target);
+/** Makes room for a window; the state moves along. */
+mm_status mm_cpu_run_reserve(struct mm_cpu_run *run, struct mm_window window, struct mm_error *error);
+
+/** Fills the tables for the run's g. */
+void mm_cpu_run_fill_tables(struct mm_cpu_run *run);
+
+/** Frees all tables and matrices. */
+void mm_cpu_run_free_stores(struct mm_cpu_run *run);
+
+/** Goes over to a precision and makes room for it. The state does not go along. */
+mm_status mm_cpu_run_use(struct mm_cpu_run *run, enum mm_precision precision, struct mm_error *error);
 
 /** Makes the run stand at a place of its protocol, in a window that its memory holds. */
 void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window window);
@@ -139,29 +182,35 @@ void mm_cpu_run_step_back(struct mm_cpu_run *run);
  * around them the diagonals and rows that a derivative reaches. It is not larger than the run's. */
 struct mm_window mm_cpu_run_narrow_window(const struct mm_cpu_run *run, double limit);
 
-/** Sets the window: the sine table is cut at its levels. */
+/** Sets the window, which the memory must hold: the sine tables are cut at its levels. */
 void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window);
 
 /** The sweep over the run's window. */
 struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run);
 
-/** Moves a matrix from one window to a smaller one by clearing what is outside. */
-void mm_cpu_run_clip(const struct mm_cpu_run *run, double *matrix, struct mm_window from, struct mm_window to);
+/** Moves a matrix of the store in use from one window to a smaller one by clearing what is outside. */
+void mm_cpu_run_clip(const struct mm_cpu_run *run, void *matrix, struct mm_window from, struct mm_window to);
 
-/** Copies the window of a matrix between two strides. */
-void mm_cpu_run_copy_window(const double *source, size_t source_stride, double *target, size_t target_stride,
-                            struct mm_window window);
+/** A matrix for mm_copy_window. */
+struct mm_band_matrix {
+    enum mm_precision precision;
+    size_t stride;
+    void *data;
+};
 
-/** Doubles in one matrix of the run. */
-size_t mm_cpu_run_matrix_size(const struct mm_cpu_run *run);
+/** Copies the window of a matrix between two strides and precisions. */
+void mm_copy_window(struct mm_band_matrix source, struct mm_band_matrix target, struct mm_window window);
 
-/** E = Tr(H R) and Tr(R^2) of the run's state. */
+/** Bytes of one matrix in the store in use. */
+size_t mm_cpu_run_matrix_bytes(const struct mm_cpu_run *run);
+
+/** E = Tr(H R) and Tr(R^2) of the run's state, which must be in double precision. */
 double mm_cpu_run_energy(const struct mm_cpu_run *run);
 double mm_cpu_run_purity(const struct mm_cpu_run *run);
 
-/** Passive energy of the run's state (Eq. 10), by LAPACK on the live block; diagonal states need no LAPACK.
- *  With `derivative`, run->adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR, in the
- *  window of the state. */
+/** Passive energy of the run's state (Eq. 10), in double precision, by LAPACK on the live block; diagonal states
+ * need no LAPACK. With `derivative`, the adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR,
+ * in the window of the state. */
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error);
 
 /** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point. */
@@ -177,13 +226,13 @@ mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, in
 mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_collision *drawn, int64_t collisions,
                               struct mm_state *state, struct mm_error *error);
 
-/** Puts run->state aside at recursion level `depth` if the adjoint over a range is to begin again there: every so
- * many collisions, and at the end. */
+/** Puts the run's state aside at recursion level `depth` if the adjoint over a range is to begin again there: every
+ * so many collisions, and at the end. */
 mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collision_range range,
                             struct mm_error *error);
 
 /** Sweeps the adjoint over the range of collisions that a schedule ends with and that has left checkpoints at depth
- * 0. run->adjoint holds dL/dR_n on entry.
+ * 0. The adjoint holds dL/dR_n on entry, in double precision.
  *  @param lambda   weight of the instability
  *  @param gradient [free batches], out */
 mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range range, double lambda,

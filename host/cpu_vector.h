@@ -1,28 +1,37 @@
-/* cpu_vector.h - vectors of doubles for the loops of the cpu backend, in the length that the includer defines as
- * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK.
+/* cpu_vector.h - vectors of numbers for the loops of the cpu backend, in the length that the includer defines as
+ * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK. The numbers are doubles, or floats with MM_SINGLE_PRECISION.
  */
 #ifndef MM_CPU_VECTOR_H
 #define MM_CPU_VECTOR_H
 
-#include <string.h>
+#ifdef MM_SINGLE_PRECISION
+typedef float mm_number;
+typedef int mm_lane; /* an integer of the same size, for shuffles */
+#else
+typedef double mm_number;
+typedef long long mm_lane;
+#endif
 
-typedef double mm_vector __attribute__((vector_size(8 * MM_VECTOR_LENGTH)));
-typedef double mm_vector_unaligned __attribute__((vector_size(8 * MM_VECTOR_LENGTH), aligned(8)));
+enum { MM_VECTOR_BYTES = MM_VECTOR_LENGTH * sizeof(mm_number) };
 
-#define MM_REAL mm_vector
+typedef mm_number mm_vector __attribute__((vector_size(MM_VECTOR_BYTES)));
+typedef mm_number mm_vector_unaligned __attribute__((vector_size(MM_VECTOR_BYTES), aligned(sizeof(mm_number))));
+
+#define MM_REAL   mm_vector
+#define MM_SCALAR mm_number
 #include "collision.h"
 
-MM_INLINE mm_vector load(const double *from)
+MM_INLINE mm_vector load(const mm_number *from)
 {
     return *(const mm_vector *)from;
 }
 
-MM_INLINE mm_vector load_unaligned(const double *from)
+MM_INLINE mm_vector load_unaligned(const mm_number *from)
 {
     return *(const mm_vector_unaligned *)from;
 }
 
-MM_INLINE void store(double *to, mm_vector value)
+MM_INLINE void store(mm_number *to, mm_vector value)
 {
     *(mm_vector *)to = value;
 }
@@ -40,28 +49,31 @@ MM_INLINE mm_vector shift_right(mm_vector before, mm_vector current)
 #ifdef __clang__
     return __builtin_shufflevector(before, current, MM_SHIFT_LANES);
 #else
-    typedef long long lanes __attribute__((vector_size(8 * MM_VECTOR_LENGTH)));
+    typedef mm_lane lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
     return __builtin_shuffle(before, current, (lanes){MM_SHIFT_LANES});
 #endif
 #undef MM_SHIFT_LANES
 }
 
-/** Sum of the lanes: halves are added until one lane is left. */
+MM_INLINE mm_number magnitude(mm_number value)
+{
+#ifdef MM_SINGLE_PRECISION
+    return fabsf(value);
+#else
+    return fabs(value);
+#endif
+}
+
+/** Sum of the lanes, in double precision: halves are added until one lane is left. */
 MM_INLINE double sum_lanes(mm_vector value)
 {
-    typedef double pair __attribute__((vector_size(16)));
-#if MM_VECTOR_LENGTH == 8
-    typedef double quad __attribute__((vector_size(32)));
-    quad halves[2];
-    memcpy(halves, &value, sizeof value);
-    const quad rest = halves[0] + halves[1];
-#else
-    const mm_vector rest = value;
-#endif
-    pair pairs[2] = {{0}};
-    memcpy(pairs, &rest, sizeof rest);
-    const pair last = pairs[0] + pairs[1];
-    return last[0] + last[1];
+    double lanes[MM_VECTOR_LENGTH];
+    for (int i = 0; i < MM_VECTOR_LENGTH; i++)
+        lanes[i] = (double)value[i];
+    for (int half = MM_VECTOR_LENGTH / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    return lanes[0];
 }
 
 #endif

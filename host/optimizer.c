@@ -17,10 +17,10 @@
  * relative reduction of the value. The number of evaluations is checked whenever one more is wanted, so it is never
  * exceeded.
  *
- * With rough_ftol or rough_gtol there are two functions, a rough one and the exact one. Whatever would end the
- * rough one's minimisation leads to the exact value of its best point instead, from where everything goes on with
- * the same memory: the two are close, and so are their curvatures. One evaluation of those allowed is kept for
- * that.
+ * With rough phases there are several functions, from the roughest to the exact one. Whatever would end the
+ * minimisation of a rough one leads to the value that the next one has at its best point instead, from where
+ * everything goes on with the same memory: they are close, and so are their curvatures. One evaluation of those
+ * allowed is kept for the exact one.
  *
  * Where the function has kinks a line search may find no acceptable step. The optimiser then goes back to the best
  * point it has seen and starts afresh from steepest descent; if that fails as well, without an iteration in
@@ -45,7 +45,7 @@ static const double longest_step_unbounded = 1e10; /* in units of the model's st
 
 /* What the value told next belongs to. */
 enum phase {
-    PHASE_START,       /* where a function is begun with: the start, or the end of the rough phase */
+    PHASE_START,       /* where a function is begun with: the start, or the end of a rough phase */
     PHASE_LINE_SEARCH, /* a trial of the line search */
     PHASE_FINISHED,    /* nothing more is wanted */
 };
@@ -62,7 +62,7 @@ struct mm_optimizer {
     struct mm_optimizer_options options;
     bool bounded;  /* some variable has a bound */
     bool boxed;    /* every variable has two */
-    bool rough;    /* in the rough phase */
+    int rough;     /* the rough phases that are not over */
     double *lower; /* [n] */
     double *upper; /* [n] */
     enum phase phase;
@@ -134,10 +134,14 @@ static mm_status check_options(const struct mm_optimizer_options *options, struc
         status = check_count("line_search_steps", options->line_search_steps, INT_MAX, error);
     if (status == MM_OK)
         status = check_tolerance("trial_length", options->trial_length, error);
-    if (status == MM_OK)
-        status = check_tolerance("rough_ftol", options->rough_ftol, error);
-    if (status == MM_OK)
-        status = check_tolerance("rough_gtol", options->rough_gtol, error);
+    if (status == MM_OK && (options->rough_phases < 0 || options->rough_phases > MM_ROUGH_PHASES_MAX))
+        status = mm_fail(error, MM_ERROR_INPUT, "optimiser: rough_phases = %d: 0 .. %d is allowed",
+                         options->rough_phases, MM_ROUGH_PHASES_MAX);
+    for (int i = 0; i < options->rough_phases && status == MM_OK; i++) {
+        status = check_tolerance("ftol of a rough phase", options->rough[i].ftol, error);
+        if (status == MM_OK)
+            status = check_tolerance("gtol of a rough phase", options->rough[i].gtol, error);
+    }
     return status;
 }
 
@@ -226,7 +230,7 @@ mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const d
         made->bounded = made->bounded || isfinite(lower[i]) || isfinite(upper[i]);
         made->boxed = made->boxed && isfinite(lower[i]) && isfinite(upper[i]);
     }
-    made->rough = (options->rough_ftol > 0.0 || options->rough_gtol > 0.0) && options->evaluations > 1;
+    made->rough = options->evaluations > 1 ? options->rough_phases : 0;
     made->phase = PHASE_START;
     made->reason = MM_RUNNING;
     *optimizer = made;
@@ -259,21 +263,23 @@ static double projected_gradient(const struct mm_optimizer *optimizer, const str
     return largest;
 }
 
-/* From rough values to exact ones: asks for the best point again and forgets what was said of it. */
+/* From rough values to better ones, exact ones if only one evaluation is left: asks for the best point again and
+ * forgets what was said of it. */
 static enum mm_stop_reason leave_rough_phase(struct mm_optimizer *optimizer)
 {
+    const bool last = optimizer->evaluations + 1 >= optimizer->options.evaluations;
     memcpy(optimizer->trial.x, optimizer->best.x, optimizer->n * sizeof *optimizer->trial.x);
     optimizer->best.value = INFINITY;
-    optimizer->rough = false;
+    optimizer->rough = last ? 0 : optimizer->rough - 1;
     optimizer->restarted = false;
     optimizer->phase = PHASE_START;
     return MM_RUNNING;
 }
 
-/* The end, or that of the rough phase. */
+/* The end, or that of a rough phase. */
 static enum mm_stop_reason finish(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
 {
-    if (optimizer->rough)
+    if (optimizer->rough > 0)
         return leave_rough_phase(optimizer);
     optimizer->phase = PHASE_FINISHED;
     optimizer->reason = reason;
@@ -329,7 +335,8 @@ static bool aim(struct mm_optimizer *optimizer)
 /* Puts the trial where the line search wants it. */
 static enum mm_stop_reason place_trial(struct mm_optimizer *optimizer)
 {
-    if (optimizer->evaluations + optimizer->rough >= optimizer->options.evaluations) /* one of them for the end */
+    const int kept = optimizer->rough > 0; /* for the exact value at the end */
+    if (optimizer->evaluations + kept >= optimizer->options.evaluations)
         return finish(optimizer, MM_STOPPED_EVALUATIONS);
     double t = optimizer->search.trial;
     const double *x = optimizer->current.x;
@@ -372,14 +379,13 @@ static void remember(struct mm_optimizer *optimizer)
     mm_limited_memory_update(&optimizer->memory, optimizer->direction, optimizer->change);
 }
 
-static double ftol(const struct mm_optimizer *optimizer)
+/* Where the present phase ends. */
+static struct mm_phase_end phase_end(const struct mm_optimizer *optimizer)
 {
-    return optimizer->rough ? optimizer->options.rough_ftol : optimizer->options.ftol;
-}
-
-static double gtol(const struct mm_optimizer *optimizer)
-{
-    return optimizer->rough ? optimizer->options.rough_gtol : optimizer->options.gtol;
+    const struct mm_optimizer_options *options = &optimizer->options;
+    if (optimizer->rough > 0)
+        return options->rough[options->rough_phases - optimizer->rough];
+    return (struct mm_phase_end){options->ftol, options->gtol};
 }
 
 /* Goes on from a new iterate, unless a rule ends it there.
@@ -388,7 +394,7 @@ static enum mm_stop_reason go_on(struct mm_optimizer *optimizer, bool little)
 {
     if (optimizer->iterations >= optimizer->options.iterations)
         return finish(optimizer, MM_STOPPED_ITERATIONS);
-    if (projected_gradient(optimizer, &optimizer->current) <= gtol(optimizer))
+    if (projected_gradient(optimizer, &optimizer->current) <= phase_end(optimizer).gtol)
         return finish(optimizer, MM_CONVERGED_GTOL);
     return little ? finish(optimizer, MM_CONVERGED_FTOL) : begin_iteration(optimizer);
 }
@@ -402,7 +408,8 @@ static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
     optimizer->iterations++;
     optimizer->restarted = false;
-    return go_on(optimizer, before - after <= ftol(optimizer) * fmax(fmax(fabs(before), fabs(after)), 1.0));
+    const double least = phase_end(optimizer).ftol * fmax(fmax(fabs(before), fabs(after)), 1.0);
+    return go_on(optimizer, before - after <= least);
 }
 
 static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
@@ -466,7 +473,7 @@ double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer)
     return optimizer->phase == PHASE_LINE_SEARCH ? optimizer->current.value : INFINITY;
 }
 
-bool mm_optimizer_is_rough(const struct mm_optimizer *optimizer)
+int mm_optimizer_rough_phases_left(const struct mm_optimizer *optimizer)
 {
     return optimizer->rough;
 }

@@ -8,8 +8,9 @@
  * to c = 1 or q = 1, where the loss has the trivial minimum 0 and high walls. Much shorter ones end more often at
  * the kinks of the instability.
  *
- * A chain begins with rough values, those of a coarser band (rough_tolerance): until the loss decreases by less
- * than 1e-6 they lead the same way, at less than half the cost. What is kept of a chain are exact values only.
+ * A chain begins with rough values, those of coarser bands: first of one with a hundred times rough_tolerance, then
+ * of one with that itself, each until the loss decreases by less than ten tolerances. They lead the same way at a
+ * third to a half of the cost. What is kept of a chain are exact values only.
  *
  * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
  * told its value and gradient; of a trial above its iterate, one in four, the value alone, since three quarters of
@@ -28,8 +29,12 @@
 #include "search.h"
 
 static const double trial_length = 0.5; /* longest first trial of a line search */
-/* Where a chain goes over to exact values; ten times more and ten times less take as many evaluations. */
-static const double rough_ftol = 1e-6, rough_gtol = 1e-3;
+
+/* Band tolerances of the rough phases of a chain, in units of rough_tolerance, and where the phases end, in units
+ * of their tolerance; ten times more and ten times less take as many evaluations. */
+static const double rough_tolerances[MM_ROUGH_PHASES_MAX] = {100.0, 1.0};
+static const double roughest_tolerance = 1e-3;
+static const double rough_ftol = 10.0, rough_gtol = 1e3;
 
 /* One chain in flight. */
 struct slot {
@@ -38,7 +43,7 @@ struct slot {
     double *asked;         /* [free batches][2]: c, q of the point in evaluation */
     double *best;          /* [free batches][2]: c, q of the best point so far */
     double *initial;       /* [batch_count][2] */
-    bool rough;            /* the point in evaluation may be evaluated roughly */
+    double tolerance;      /* band tolerance of the point in evaluation if it may be rough, else 0 */
     double gradient_limit; /* loss above which the optimiser does without the gradient */
     struct mm_evaluation best_evaluation;
     int64_t eigen_failures;
@@ -132,6 +137,26 @@ static mm_status find_start(struct search *search, struct slot *slot, struct mm_
     return status;
 }
 
+/* The band tolerance of the rough phase after which so many follow, and 0 after the last one. */
+static double tolerance_of_phase(const struct mm_config *config, int left)
+{
+    if (left == 0)
+        return 0.0;
+    return fmin(config->rough_tolerance * rough_tolerances[MM_ROUGH_PHASES_MAX - left], roughest_tolerance);
+}
+
+/* Gives a chain its rough phases, unless they would be no coarser than the exact one. */
+static void add_rough_phases(const struct mm_config *config, struct mm_optimizer_options *options)
+{
+    if (config->rough_tolerance <= config->band_tolerance)
+        return;
+    for (int left = MM_ROUGH_PHASES_MAX; left > 0; left--) {
+        const double tolerance = tolerance_of_phase(config, left);
+        options->rough[options->rough_phases++] =
+            (struct mm_phase_end){rough_ftol * tolerance, rough_gtol * tolerance};
+    }
+}
+
 static mm_status start_chain(struct search *search, struct slot *slot, int64_t index, struct mm_error *error)
 {
     slot->chain = index;
@@ -147,10 +172,7 @@ static mm_status start_chain(struct search *search, struct slot *slot, int64_t i
     }
     struct mm_optimizer_options options = search->config->optimizer;
     options.trial_length = trial_length;
-    if (search->config->rough_tolerance > search->config->band_tolerance) {
-        options.rough_ftol = rough_ftol;
-        options.rough_gtol = rough_gtol;
-    }
+    add_rough_phases(search->config, &options);
     options.evaluations = mm_plan_evaluations(search->plan, index);
     return mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->lower, search->upper,
                                search->variables, &options, error);
@@ -243,13 +265,13 @@ static mm_status evaluate_slots(struct search *search, struct mm_error *error)
         struct mm_chain_place place = mm_results_place(config, slot->chain);
         ask(search, slot);
         slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
-        slot->rough = mm_optimizer_is_rough(slot->optimizer);
+        slot->tolerance = tolerance_of_phase(config, mm_optimizer_rough_phases_left(slot->optimizer));
         search->points[i] = (struct mm_point){
             .g = config->g[place.g_index],
             .lambda = config->lambda[place.lambda_index],
             .parameters = slot->asked,
             .gradient_limit = &slot->gradient_limit,
-            .band_tolerance = slot->rough ? config->rough_tolerance : 0.0,
+            .band_tolerance = slot->tolerance,
         };
     }
     search->progress.evaluations += (int64_t)search->active;
@@ -264,7 +286,7 @@ static void tell_slots(struct search *search)
         const struct mm_evaluation *evaluation = &search->evaluations[i];
         tell(search, slot, evaluation, search->channels + i * search->free_batches);
         slot->eigen_failures += evaluation->eigen_failures;
-        if (!slot->rough && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
+        if (slot->tolerance == 0.0 && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
             slot->best_evaluation = *evaluation;
             memcpy(slot->best, slot->asked, 2 * search->free_batches * sizeof *slot->best);
         }

@@ -10,6 +10,7 @@
  * is done.
  */
 #include <math.h>
+#include <string.h>
 
 #include "band_layout.h"
 #include "cpu_vector.h"

@@ -235,17 +235,25 @@ enum mm_stop_reason { MM_STOP_REASON_LIST(MM_STOP_REASON_ENUM) };
 /** SciPy's text of a reason; never NULL. */
 MM_API const char *mm_stop_reason_text(enum mm_stop_reason reason);
 
+/** What ends the minimisation of a function. */
+struct mm_phase_end {
+    double ftol; /* (f_k - f_{k+1}) / max(|f_k|, |f_{k+1}|, 1) <= ftol */
+    double gtol; /* max_i |projected gradient_i| <= gtol */
+};
+
+enum { MM_ROUGH_PHASES_MAX = 2 };
+
 /** Rules of the optimiser; the defaults of SciPy in brackets. */
 struct mm_optimizer_options {
-    double ftol;           /* stop when (f_k - f_{k+1}) / max(|f_k|, |f_{k+1}|, 1) <= ftol  [2.2e-9] */
-    double gtol;           /* stop when max_i |projected gradient_i| <= gtol  [1e-5] */
+    double ftol;           /* as in mm_phase_end  [2.2e-9] */
+    double gtol;           /* [1e-5] */
     int64_t iterations;    /* most iterations  [15000] */
     int64_t evaluations;   /* most evaluations  [15000] */
     int corrections;       /* pairs (s, y) kept, 1 .. 100  [10] */
     int line_search_steps; /* most evaluations of one line search  [20] */
     double trial_length;   /* longest first trial of a line search, in the variables' units; 0: no limit  [0] */
-    double rough_ftol; /* as ftol and gtol, to end a first phase in which values may be rough; both 0: there is */
-    double rough_gtol; /* none  [0] */
+    int rough_phases;      /* phases in which values may be rough, before they must be exact  [0] */
+    struct mm_phase_end rough[MM_ROUGH_PHASES_MAX]; /* the ends of these phases, roughest first */
 };
 
 /** The defaults above. */
@@ -268,10 +276,11 @@ MM_API const double *mm_optimizer_ask(const struct mm_optimizer *optimizer);
  */
 MM_API double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer);
 
-/** Whether the value and gradient wanted next may be rough: those of a function close by that is cheaper, the same
- * one every time. Where that function has its minimum the optimiser asks once more, now for what is exact, and goes
- * on from there with what it has learned. It ends with exact values only. */
-MM_API bool mm_optimizer_is_rough(const struct mm_optimizer *optimizer);
+/** How many rough phases are not over: 0 if the value and gradient wanted next must be exact. Else they may be
+ * those of a function close by that is cheaper, the same one during a phase. Where that function has its minimum
+ * the optimiser asks once more, now for the next phase, and goes on from there with what it has learned. It ends
+ * with exact values only. */
+MM_API int mm_optimizer_rough_phases_left(const struct mm_optimizer *optimizer);
 
 /** Takes the value and gradient [n] at the point asked for, and prepares the next one.
  *  A value or gradient that is not finite makes the line search step back; it never enters the memory.
@@ -317,7 +326,7 @@ struct mm_config {
     uint64_t seed;          /* [search] seed */
     struct mm_optimizer_options optimizer; /* [search] ftol, gtol, iterations, evaluations, .. */
     double band_tolerance;                 /* [numerics] band_tolerance */
-    double rough_tolerance; /* [numerics] rough_tolerance, the band tolerance far from an optimum; 0: none */
+    double rough_tolerance; /* [numerics] rough_tolerance, the band tolerance on the way to an optimum; 0: none */
     char *text; /* canonical text of the whole configuration: reading it gives this configuration again */
 };
 

@@ -1,5 +1,5 @@
-/* test_cpu_band.c - the vector loops of every instruction set against the stencil written out element by element.
- */
+/* test_cpu_band.c - the vector loops of every instruction set and precision against the stencil written out element
+ * by element. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,7 +70,7 @@ static void create_case(struct band_case *test, uint64_t *random)
     test->cosine = mm_allocate_doubles(rows);
     test->sine = mm_allocate_doubles(rows);
     test->carried = mm_allocate_doubles((size_t)(test->bands + 2) * MM_COLUMN_BLOCK);
-    test->rows = mm_allocate_doubles((size_t)mm_band_rows(test->space) * MM_ROW_DOUBLES);
+    test->rows = mm_allocate_doubles((size_t)mm_band_rows(test->space) * MM_ROW_NUMBERS);
     assert_true(test->cosine && test->sine && test->carried && test->rows);
     for (int n = 0; n <= test->space; n++)
         test->cosine[n] = mm_collision_cos(test->g, n, test->space);
@@ -88,12 +88,6 @@ static void free_case(struct band_case *test)
     free(test->carried);
     free(test->state);
     free(test->adjoint);
-}
-
-static struct mm_band_sweep case_sweep(const struct band_case *test)
-{
-    return (struct mm_band_sweep){test->stride, test->levels, test->bands,  test->cosine,
-                                  test->sine,   test->rows,   test->carried};
 }
 
 /** Element (n, m) of a windowed matrix; zero outside. */
@@ -137,32 +131,84 @@ static double product(const struct band_case *test, double we, double wg, double
     return sum;
 }
 
-typedef void (*band_check)(const struct mm_band_loops *loops, const struct band_case *test);
+/** The loops under test, and how near they must come to the stencil, beside elements of order one. */
+struct loops_case {
+    const struct mm_collision_loops *loops;
+    enum mm_precision precision;
+    double tolerance;
+};
 
-/** Runs a check on random windows with every instruction set this processor has. */
+typedef void (*band_check)(const struct loops_case *loops, const struct band_case *test);
+
+/** Runs a check on random windows with every instruction set this processor has, in both precisions. */
 static void for_all_loops(band_check check, uint64_t seed)
 {
     int count;
     const struct mm_band_loops *const *list = mm_band_loops_list(&count);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count * MM_PRECISIONS; i++) {
+        const struct mm_band_loops *instructions = list[i / MM_PRECISIONS];
+        const struct loops_case loops = {instructions->collision[i % MM_PRECISIONS], i % MM_PRECISIONS,
+                                         i % MM_PRECISIONS == MM_SINGLE ? 5e-6 : 1e-14};
         uint64_t random = seed;
-        for (int k = 0; k < CASES && list[i]->supported(); k++) {
+        for (int k = 0; k < CASES && instructions->supported(); k++) {
             struct band_case test;
             create_case(&test, &random);
-            check(list[i], &test);
+            check(&loops, &test);
             free_case(&test);
         }
     }
 }
 
-static void assert_is_channel(const struct band_case *test, const double *source, const double *target)
+/** A copy of numbers in the precision of the loops. */
+static void *in_precision(const struct loops_case *loops, const double *numbers, size_t count)
+{
+    double *copy = mm_allocate_doubles(count);
+    assert_non_null(copy);
+    for (size_t i = 0; i < count; i++)
+        if (loops->precision == MM_SINGLE)
+            ((float *)copy)[i] = (float)numbers[i];
+        else
+            copy[i] = numbers[i];
+    return copy;
+}
+
+/** And back. */
+static void take_doubles(const struct loops_case *loops, const void *from, double *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = loops->precision == MM_SINGLE ? (double)((const float *)from)[i] : ((const double *)from)[i];
+}
+
+/** A case in the precision of the loops, with its row factors; free the tables with free_sweep. */
+static struct mm_band_sweep create_sweep(const struct loops_case *loops, const struct band_case *test)
+{
+    const size_t table = 2 * (size_t)mm_band_columns(test->space) + 2 * MM_COLUMN_BLOCK;
+    const struct mm_band_sweep sweep = {test->stride,
+                                        test->levels,
+                                        test->bands,
+                                        in_precision(loops, test->cosine, table),
+                                        in_precision(loops, test->sine, table),
+                                        test->rows,
+                                        test->carried};
+    loops->loops->fill_rows(&sweep, &test->qubit, test->rows);
+    return sweep;
+}
+
+static void free_sweep(struct mm_band_sweep sweep)
+{
+    free((void *)sweep.cosine);
+    free((void *)sweep.sine);
+}
+
+static void assert_is_channel(const struct band_case *test, const double *source, const double *target,
+                              double tolerance)
 {
     for (int d = 0; d < test->bands; d++)
         for (int m = 0; m + d < test->levels; m++)
             assert_double_near(
                 target[mm_band_index(test->stride, d, m)],
                 channel(test, source, m + d, m, test->qubit.excited, test->qubit.ground, test->qubit.coherence),
-                1e-14);
+                tolerance);
 }
 
 /** Nothing may appear outside the window: the next collision relies on zeros there. */
@@ -175,20 +221,24 @@ static void assert_window_is_kept(const struct band_case *test, const double *ma
     }
 }
 
-static void check_forward(const struct mm_band_loops *loops, const struct band_case *test)
+static void check_forward(const struct loops_case *loops, const struct band_case *test)
 {
-    struct mm_band_sweep sweep = case_sweep(test);
-    double *target = mm_allocate_doubles(test->size), *in_place = mm_allocate_doubles(test->size);
-    assert_true(target && in_place);
-    memcpy(in_place, test->state, test->size * sizeof(double));
-    loops->fill_rows(&sweep, &test->qubit, test->rows);
-    loops->forward(&sweep, &test->qubit, test->state, target);
-    loops->forward(&sweep, &test->qubit, in_place, in_place);
-    assert_is_channel(test, test->state, target);
-    assert_window_is_kept(test, target);
-    assert_memory_equal(target, in_place, test->size * sizeof(double));
+    const struct mm_band_sweep sweep = create_sweep(loops, test);
+    double *target = mm_allocate_doubles(test->size), *found = mm_allocate_doubles(test->size);
+    void *source = in_precision(loops, test->state, test->size);
+    void *in_place = in_precision(loops, test->state, test->size);
+    assert_true(target && found);
+    loops->loops->forward(&sweep, &test->qubit, source, target);
+    loops->loops->forward(&sweep, &test->qubit, in_place, in_place);
+    take_doubles(loops, target, found, test->size);
+    assert_is_channel(test, test->state, found, loops->tolerance);
+    assert_window_is_kept(test, found);
+    assert_memory_equal(target, in_place, test->size * loops->loops->number_size);
     free(target);
+    free(found);
+    free(source);
     free(in_place);
+    free_sweep(sweep);
 }
 
 static void forward_is_the_stencil(void **state)
@@ -198,30 +248,64 @@ static void forward_is_the_stencil(void **state)
 }
 
 /** <Phi^T A, R> = <A, Phi R> and its derivatives by the weights. */
-static void check_adjoint(const struct mm_band_loops *loops, const struct band_case *test)
+static void check_adjoint(const struct loops_case *loops, const struct band_case *test)
 {
-    struct mm_band_sweep sweep = case_sweep(test);
-    double by_q, by_x, found = 0.0, scale = test->levels * test->bands;
-    double *adjoint = mm_allocate_doubles(test->size);
-    assert_non_null(adjoint);
-    memcpy(adjoint, test->adjoint, test->size * sizeof(double));
-    loops->adjoint(&sweep, &test->qubit, adjoint, test->state, &by_q, &by_x);
-    assert_window_is_kept(test, adjoint);
+    const struct mm_band_sweep sweep = create_sweep(loops, test);
+    const double tolerance = loops->tolerance * test->levels * test->bands;
+    double by_q, by_x, found = 0.0;
+    void *adjoint = in_precision(loops, test->adjoint, test->size);
+    void *state = in_precision(loops, test->state, test->size);
+    double *doubles = mm_allocate_doubles(test->size);
+    assert_non_null(doubles);
+    loops->loops->adjoint(&sweep, &test->qubit, adjoint, state, &by_q, &by_x);
+    take_doubles(loops, adjoint, doubles, test->size);
+    assert_window_is_kept(test, doubles);
     for (int d = 0; d < test->bands; d++)
         for (int m = 0; m + d < test->levels; m++)
-            found += (d == 0 ? 1.0 : 2.0) * adjoint[mm_band_index(test->stride, d, m)] *
+            found += (d == 0 ? 1.0 : 2.0) * doubles[mm_band_index(test->stride, d, m)] *
                      test->state[mm_band_index(test->stride, d, m)];
     assert_double_near(found, product(test, test->qubit.excited, test->qubit.ground, test->qubit.coherence),
-                       1e-14 * scale);
-    assert_double_near(by_q, product(test, -1.0, 1.0, 0.0), 1e-14 * scale);
-    assert_double_near(by_x, product(test, 0.0, 0.0, 1.0), 1e-14 * scale);
+                       tolerance);
+    assert_double_near(by_q, product(test, -1.0, 1.0, 0.0), tolerance);
+    assert_double_near(by_x, product(test, 0.0, 0.0, 1.0), tolerance);
     free(adjoint);
+    free(state);
+    free(doubles);
+    free_sweep(sweep);
 }
 
 static void adjoint_is_the_transpose(void **state)
 {
     (void)state;
     for_all_loops(check_adjoint, 2);
+}
+
+/** Sums of |elements| of every diagonal and row. */
+static void check_sums(const struct loops_case *loops, const struct band_case *test)
+{
+    void *state = in_precision(loops, test->state, test->size);
+    const double tolerance = loops->tolerance * test->levels;
+    for (int d = 0; d < test->bands; d++) {
+        double sum = 0.0;
+        for (int m = 0; m + d < test->levels; m++)
+            sum += fabs(element(test, test->state, m + d, m));
+        assert_double_near(loops->loops->diagonal_sum(state, test->stride, d, mm_band_columns(test->levels - d)),
+                           sum, tolerance);
+    }
+    for (int n = 0; n < test->levels; n++) {
+        double sum = 0.0;
+        for (int m = 0; m <= n; m++)
+            sum += fabs(element(test, test->state, n, m));
+        const int bands = n + 1 < test->bands ? n + 1 : test->bands;
+        assert_double_near(loops->loops->row_sum(state, test->stride, n, bands), sum, tolerance);
+    }
+    free(state);
+}
+
+static void sums_are_of_magnitudes(void **state)
+{
+    (void)state;
+    for_all_loops(check_sums, 3);
 }
 
 static void loops_are_found_by_name(void **state)
@@ -237,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_is_the_stencil),
         cmocka_unit_test(adjoint_is_the_transpose),
+        cmocka_unit_test(sums_are_of_magnitudes),
         cmocka_unit_test(loops_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ void test_chains_may_have_coarser_bands(void **)
     given.problem.band_tolerance = 1e-14;
     add_random_points(&given, 6, &random);
     for (size_t i = 0; i < given.points.size(); i += 2)
-        given.points[i].band_tolerance = 1e-8;
+        given.points[i].band_tolerance = 5e-9; /* the cpu's sweep is in double precision up to 1e-8 */
     const outcome expected = evaluate_on("cpu", given, true);
     for (size_t i = 0; i < given.points.size(); i++)
         assert_true((expected.evaluations[i].band_error > 1e-11) == (i % 2 == 0));

@@ -127,21 +127,20 @@ cpu_course run_on_cpu(const protocol &given, const mm_point &point, int64_t end,
     mm_cpu_run run = {};
     cpu_course course;
     assert_ok(mm_cpu_run_create(&run, &given.problem, mm_band_loops_find("portable"), &error), error);
-    mm_cpu_run_start(&run, &point, derivative);
+    assert_ok(mm_cpu_run_start(&run, &point, derivative, nullptr, &error), error);
     for (int64_t k = 0; k <= end; k++) {
         course.windows.push_back(run.window);
         course.energies.push_back(mm_cpu_run_energy(&run));
         if (k == end)
             break;
-        assert_ok(mm_cpu_run_prepare(&run, run.state, &error), error);
-        mm_cpu_run_collide(&run, run.state, run.state);
+        assert_ok(mm_cpu_run_advance(&run, &error), error);
     }
     const int levels = run.levels;
     course.state.assign((size_t)levels * (size_t)levels, 0.0);
     for (int d = 0; d < run.window.bands; d++)
         for (int m = 0; m + d < run.window.levels; m++)
             course.state[(size_t)(m * levels + m + d)] = course.state[(size_t)((m + d) * levels + m)] =
-                run.state[mm_band_index(run.stride, d, m)];
+                mm_cpu_run_state(&run)[mm_band_index(run.stride, d, m)];
     course.purity = mm_cpu_run_purity(&run);
     course.band_error = run.band_error;
     course.truncation_population = run.truncation_population;

@@ -768,81 +768,90 @@ static void test_missing_gradient(void **state)
     mm_optimizer_free(optimizer);
 }
 
-/* ------------------------------------------------------------------------------------------ rough phase */
+/* ----------------------------------------------------------------------------------------- rough phases */
 
-/* Rough values are those of the same function a little beside. */
+/* Rough values are those of the same function a little beside, the farther the more phases are left. */
 static double tell_rough_or_exact(struct mm_optimizer *optimizer, const struct problem *problem)
 {
     double gradient[VARIABLES_MAX], beside[VARIABLES_MAX];
     const double *x = mm_optimizer_ask(optimizer);
     for (size_t i = 0; i < problem->n; i++)
-        beside[i] = x[i] + (mm_optimizer_is_rough(optimizer) ? 1e-3 : 0.0);
+        beside[i] = x[i] + 1e-3 * mm_optimizer_rough_phases_left(optimizer);
     const double value = problem->function(problem->n, beside, gradient);
     mm_optimizer_tell(optimizer, value, gradient);
     return value;
 }
 
-/* Runs to the end. There is one rough phase, then one exact one, which begins where the rough one was best; what is
- * reported at the end is exact. *exact gets the number of exact values. */
+/* Runs to the end. Phases follow one after the other, each from where the one before was best, or the exact one at
+ * once if no evaluation is left for another; what is reported at the end is exact. *exact gets the number of exact
+ * values. */
 static struct mm_optimizer *run_rough(const struct problem *problem, const struct mm_optimizer_options *options,
                                       int *exact)
 {
     struct mm_optimizer *optimizer = create(problem, options);
-    double best_rough[VARIABLES_MAX], lowest_rough = INFINITY, lowest = INFINITY;
+    double best[VARIABLES_MAX], lowest = INFINITY;
+    int before = mm_optimizer_rough_phases_left(optimizer);
+    assert_int_equal(before, options->evaluations > 1 ? options->rough_phases : 0);
     *exact = 0;
     while (mm_optimizer_reason(optimizer) == MM_RUNNING) {
-        const bool rough = mm_optimizer_is_rough(optimizer);
+        const int left = mm_optimizer_rough_phases_left(optimizer);
         double asked[VARIABLES_MAX];
         memcpy(asked, mm_optimizer_ask(optimizer), problem->n * sizeof *asked);
-        if (!rough && *exact == 0 && lowest_rough < INFINITY)
-            assert_memory_equal(asked, best_rough, problem->n * sizeof *asked);
-        assert_true(!rough || *exact == 0);
-        const double value = tell_rough_or_exact(optimizer, problem);
-        *exact += !rough;
-        lowest = rough ? lowest : fmin(lowest, value);
-        if (rough && value < lowest_rough) {
-            lowest_rough = value;
-            memcpy(best_rough, asked, problem->n * sizeof *asked);
+        if (left != before) {
+            assert_true(left == before - 1 || mm_optimizer_evaluations(optimizer) == options->evaluations - 1);
+            assert_memory_equal(asked, best, problem->n * sizeof *asked);
+            lowest = INFINITY;
         }
+        const double value = tell_rough_or_exact(optimizer, problem);
+        *exact += left == 0;
+        if (value < lowest) {
+            lowest = value;
+            memcpy(best, asked, problem->n * sizeof *asked);
+        }
+        before = left;
     }
-    assert_true(*exact >= 1 && !mm_optimizer_is_rough(optimizer));
+    assert_true(*exact >= 1 && before == 0);
     assert_true(mm_optimizer_value(optimizer) == lowest);
     return optimizer;
 }
 
-static void test_rough_phase(void **state)
+static void test_rough_phases(void **state)
 {
     (void)state;
-    struct mm_optimizer_options options = mm_optimizer_default_options();
-    int64_t evaluations = 0;
-    int all_exact = 0;
-    for (size_t p = 0; p < PROBLEM_COUNT; p++) {
-        int exact;
-        options.rough_ftol = options.rough_gtol = 0.0;
-        struct mm_optimizer *plain = run(&problems[p], &options);
-        assert_false(mm_optimizer_is_rough(plain));
-        options.rough_ftol = 1e-5;
-        options.rough_gtol = 1e-2;
-        struct mm_optimizer *rough = run_rough(&problems[p], &options, &exact);
-        const double minimum = mm_optimizer_value(plain), found = mm_optimizer_value(rough);
-        if (!(found - minimum < 1e-5 * fmax(1.0, fabs(minimum)))) /* wood_4 ends at a saddle without the phase */
-            fail_msg("%s: %.17g, not %.17g", problems[p].name, found, minimum);
-        evaluations += mm_optimizer_evaluations(plain);
-        all_exact += exact;
-        mm_optimizer_free(plain);
-        mm_optimizer_free(rough);
+    struct mm_optimizer_options plain = mm_optimizer_default_options();
+    assert_int_equal(plain.rough_phases, 0);
+    for (int phases = 1; phases <= MM_ROUGH_PHASES_MAX; phases++) {
+        struct mm_optimizer_options options = plain;
+        options.rough_phases = phases;
+        options.rough[0] = (struct mm_phase_end){1e-5, 1e-2};
+        options.rough[1] = (struct mm_phase_end){1e-6, 1e-3};
+        int64_t evaluations = 0;
+        int all_exact = 0;
+        for (size_t p = 0; p < PROBLEM_COUNT; p++) {
+            int exact;
+            struct mm_optimizer *without = run(&problems[p], &plain);
+            struct mm_optimizer *with = run_rough(&problems[p], &options, &exact);
+            const double minimum = mm_optimizer_value(without), found = mm_optimizer_value(with);
+            if (!(found - minimum < 1e-5 * fmax(1.0, fabs(minimum)))) /* wood_4 ends at a saddle without phases */
+                fail_msg("%s: %.17g, not %.17g", problems[p].name, found, minimum);
+            evaluations += mm_optimizer_evaluations(without);
+            all_exact += exact;
+            mm_optimizer_free(without);
+            mm_optimizer_free(with);
+        }
+        assert_true(all_exact < evaluations / 2);
     }
-    assert_true(all_exact < evaluations / 2);
 }
 
-/* The limits hold for both phases together, and the last value is exact. */
-static void test_limits_with_a_rough_phase(void **state)
+/* The limits hold for all phases together, and the last value is exact. */
+static void test_limits_with_rough_phases(void **state)
 {
     (void)state;
     const struct problem *problem = problem_named("rosenbrock_25");
     for (int64_t limit = 1; limit <= 40; limit++) {
         struct mm_optimizer_options options = mm_optimizer_default_options();
-        options.rough_ftol = 1e-5;
+        options.rough_phases = 1 + (int)(limit % MM_ROUGH_PHASES_MAX);
+        options.rough[0] = options.rough[1] = (struct mm_phase_end){1e-5, 0.0};
         int exact;
         options.evaluations = limit;
         struct mm_optimizer *optimizer = run_rough(problem, &options, &exact);
@@ -1016,11 +1025,16 @@ static void test_bad_options(void **state)
     options.trial_length = NAN;
     expect_refusal(2, 0, 1, 0, &options, "trial_length = nan");
     options = good;
-    options.rough_ftol = NAN;
-    expect_refusal(2, 0, 1, 0, &options, "rough_ftol = nan");
+    options.rough_phases = 1;
+    options.rough[0].ftol = NAN;
+    expect_refusal(2, 0, 1, 0, &options, "ftol of a rough phase = nan");
     options = good;
-    options.rough_gtol = -1.0;
-    expect_refusal(2, 0, 1, 0, &options, "rough_gtol = -1");
+    options.rough_phases = 2;
+    options.rough[1].gtol = -1.0;
+    expect_refusal(2, 0, 1, 0, &options, "gtol of a rough phase = -1");
+    options = good;
+    options.rough_phases = 3;
+    expect_refusal(2, 0, 1, 0, &options, "rough_phases = 3: 0 .. 2 is allowed");
 }
 
 static void test_defaults_and_texts(void **state)
@@ -1058,8 +1072,8 @@ int main(void)
         cmocka_unit_test(test_trial_length_convex),
         cmocka_unit_test(test_rises_without_gradient),
         cmocka_unit_test(test_missing_gradient),
-        cmocka_unit_test(test_rough_phase),
-        cmocka_unit_test(test_limits_with_a_rough_phase),
+        cmocka_unit_test(test_rough_phases),
+        cmocka_unit_test(test_limits_with_rough_phases),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_start_at_minimum),
         cmocka_unit_test(test_determinism),
