@@ -94,14 +94,44 @@ static int team_size(const struct cpu_backend *cpu, size_t count)
     return count > 0 && count < (size_t)cpu->threads ? (int)count : cpu->threads;
 }
 
+/* A point and what its cost goes by. */
+struct queued_point {
+    size_t index;
+    double band_tolerance;
+};
+
+static int compare_queued(const void *a, const void *b)
+{
+    const struct queued_point *left = a, *right = b;
+    if (left->band_tolerance != right->band_tolerance)
+        return left->band_tolerance < right->band_tolerance ? -1 : 1;
+    return (left->index > right->index) - (left->index < right->index);
+}
+
+/* The points in the order in which threads take them: the finest bands, which take longest, first, so that the
+ * threads end together. NULL if there is no memory. */
+static struct queued_point *queue_points(size_t count, const struct mm_point *points)
+{
+    struct queued_point *queue = malloc((count > 0 ? count : 1) * sizeof *queue);
+    for (size_t i = 0; queue != NULL && i < count; i++)
+        queue[i] = (struct queued_point){i, points[i].band_tolerance};
+    if (queue != NULL)
+        qsort(queue, count, sizeof *queue, compare_queued);
+    return queue;
+}
+
 static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *points,
                               struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                               struct mm_error *error)
 {
     struct cpu_backend *cpu = state;
     mm_status worst = MM_OK;
+    struct queued_point *queue = queue_points(count, points);
+    if (queue == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a queue of %zu points", count);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team_size(cpu, count))
-    for (size_t i = 0; i < count; i++) {
+    for (size_t place = 0; place < count; place++) {
+        const size_t i = queue[place].index;
         struct mm_error own = {0};
         struct mm_channel_gradient *gradient = gradients == NULL ? NULL : gradients + i * cpu->free_batches;
         mm_status status =
@@ -115,6 +145,7 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
                 *error = own;
         }
     }
+    free(queue);
     return worst;
 }
 

@@ -3,10 +3,13 @@
  * Eq. 10: W = E - sum_k k r_k with the eigenvalues r_k of R sorted descending. Its derivative by the state is
  * dW/dR = H - sum_k k v_k v_k^T (Hellmann-Feynman), of which the adjoint needs the window of the state only.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "band_layout.h"
 #include "cpu_run.h"
+
+static const double LOW_RANK_TOLERANCE = 1e-8; /* finer ones need most of the spectrum */
 
 struct population {
     double value;
@@ -71,23 +74,50 @@ static void scatter_derivative(struct mm_cpu_run *run)
                 (d == 0 ? m : 0) - run->eigen.projector[(size_t)m * (size_t)levels + (size_t)(m + d)];
 }
 
+/** From the whole spectrum. */
+static mm_status dense_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
+                                      struct mm_error *error)
+{
+    const int levels = run->window.levels;
+    run->eigen.loops = run->loops;
+    gather(run);
+    mm_status status = mm_eigen_solve(&run->eigen, levels, derivative, error);
+    if (status != MM_OK)
+        return status;
+    *energy = mm_eigen_passive_energy(&run->eigen, levels);
+    if (derivative)
+        mm_eigen_passive_projector(&run->eigen, levels);
+    return MM_OK;
+}
+
+/** From the part of it that matters to a rough value, all but the tolerance of a band; *energy is NAN where that is
+ * most of it. */
+static mm_status rough_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
+                                      struct mm_error *error)
+{
+    const struct mm_band_state state = {mm_cpu_run_state(run), run->stride, run->window.levels, run->window.bands};
+    run->low_rank.gram.loops = run->loops;
+    return mm_low_rank_passive_energy(&run->low_rank, state, run->band_tolerance,
+                                      derivative ? run->eigen.projector : NULL, energy, error);
+}
+
+/** Whether the band of a rough point is so coarse that a part of the spectrum does. */
+static bool may_leave_out(const struct mm_cpu_run *run)
+{
+    return run->band_tolerance > run->problem->band_tolerance && run->band_tolerance >= LOW_RANK_TOLERANCE;
+}
+
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error)
 {
     if (run->window.bands == 1)
         return diagonal_passive_energy(run, derivative, energy, error);
-    int levels = run->window.levels;
-    mm_status status = mm_eigen_reserve(&run->eigen, levels, error);
-    if (status != MM_OK)
-        return status;
-    run->eigen.loops = run->loops;
-    gather(run);
-    status = mm_eigen_solve(&run->eigen, levels, derivative, error);
-    if (status != MM_OK)
-        return status;
-    *energy = mm_eigen_passive_energy(&run->eigen, levels);
-    if (derivative) {
-        mm_eigen_passive_projector(&run->eigen, levels);
+    mm_status status = mm_eigen_reserve(&run->eigen, run->window.levels, error);
+    *energy = NAN;
+    if (status == MM_OK && may_leave_out(run))
+        status = rough_passive_energy(run, derivative, energy, error);
+    if (status == MM_OK && isnan(*energy))
+        status = dense_passive_energy(run, derivative, energy, error);
+    if (status == MM_OK && derivative)
         scatter_derivative(run);
-    }
-    return MM_OK;
+    return status;
 }

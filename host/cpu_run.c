@@ -74,6 +74,7 @@ void mm_cpu_run_free(struct mm_cpu_run *run)
     free(run->derivatives);
     free(run->tail_signs);
     mm_eigen_free(&run->eigen);
+    mm_low_rank_free(&run->low_rank);
     *run = (struct mm_cpu_run){0};
 }
 

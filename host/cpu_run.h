@@ -6,6 +6,7 @@
 #include "cpu_band.h"
 #include "drawn_collision.h"
 #include "eigen_lapack.h"
+#include "low_rank.h"
 #include "micromaser.h"
 
 /** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
@@ -101,6 +102,7 @@ struct mm_cpu_run {
     struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN + 1] */
     struct mm_channel_gradient *derivatives; /* [batch_count] */
     struct mm_eigen eigen;
+    struct mm_low_rank low_rank;
 };
 
 /** The store in use, and its state. */
