@@ -9,7 +9,7 @@
  * the kinks of the instability.
  *
  * A chain begins with rough values, those of coarser bands: first of one with a hundred times rough_tolerance, then
- * of one with that itself, each until the loss decreases by less than ten tolerances. They lead the same way at a
+ * of one with that itself, each until the loss decreases by less than three tolerances. They lead the same way at a
  * third to a half of the cost. What is kept of a chain are exact values only.
  *
  * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
@@ -30,11 +30,13 @@
 
 static const double trial_length = 0.5; /* longest first trial of a line search */
 
-/* Band tolerances of the rough phases of a chain, in units of rough_tolerance, and where the phases end, in units
- * of their tolerance; ten times more and ten times less take as many evaluations. */
-static const double rough_tolerances[MM_ROUGH_PHASES_MAX] = {100.0, 1.0};
-static const double roughest_tolerance = 1e-3;
-static const double rough_ftol = 10.0, rough_gtol = 1e3;
+/* Band tolerance of the first rough phase of a chain, in units of rough_tolerance: at most `coarsest`, and less
+ * where lambda makes so much of what the band drops that line searches fail. */
+static const double coarsest = 100.0, coarsest_times_lambda = 1000.0;
+
+/* Where rough phases end, in units of their tolerance. Three times as much or as little takes as many evaluations,
+ * but more of them are exact, or rough. */
+static const double rough_ftol = 3.0, rough_gtol = 1e3;
 
 /* One chain in flight. */
 struct slot {
@@ -137,21 +139,23 @@ static mm_status find_start(struct search *search, struct slot *slot, struct mm_
     return status;
 }
 
-/* The band tolerance of the rough phase after which so many follow, and 0 after the last one. */
-static double tolerance_of_phase(const struct mm_config *config, int left)
+/* The band tolerance of the rough phase with so many left, itself included; 0 after the last one. */
+static double tolerance_of_phase(const struct mm_config *config, double lambda, int left)
 {
     if (left == 0)
         return 0.0;
-    return fmin(config->rough_tolerance * rough_tolerances[MM_ROUGH_PHASES_MAX - left], roughest_tolerance);
+    return config->rough_tolerance * (left == 1 ? 1.0 : fmin(coarsest, coarsest_times_lambda / lambda));
 }
 
-/* Gives a chain its rough phases, unless they would be no coarser than the exact one. */
-static void add_rough_phases(const struct mm_config *config, struct mm_optimizer_options *options)
+/* Gives a chain its rough phases: as many as are coarser than the next one. */
+static void add_rough_phases(const struct mm_config *config, double lambda, struct mm_optimizer_options *options)
 {
-    if (config->rough_tolerance <= config->band_tolerance)
-        return;
-    for (int left = MM_ROUGH_PHASES_MAX; left > 0; left--) {
-        const double tolerance = tolerance_of_phase(config, left);
+    double next = config->band_tolerance;
+    int phases = 0;
+    while (phases < MM_ROUGH_PHASES_MAX && tolerance_of_phase(config, lambda, phases + 1) > next)
+        next = tolerance_of_phase(config, lambda, ++phases);
+    for (int left = phases; left > 0; left--) {
+        const double tolerance = tolerance_of_phase(config, lambda, left);
         options->rough[options->rough_phases++] =
             (struct mm_phase_end){rough_ftol * tolerance, rough_gtol * tolerance};
     }
@@ -172,7 +176,8 @@ static mm_status start_chain(struct search *search, struct slot *slot, int64_t i
     }
     struct mm_optimizer_options options = search->config->optimizer;
     options.trial_length = trial_length;
-    add_rough_phases(search->config, &options);
+    const struct mm_chain_place place = mm_results_place(search->config, index);
+    add_rough_phases(search->config, search->config->lambda[place.lambda_index], &options);
     options.evaluations = mm_plan_evaluations(search->plan, index);
     return mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->lower, search->upper,
                                search->variables, &options, error);
@@ -265,10 +270,11 @@ static mm_status evaluate_slots(struct search *search, struct mm_error *error)
         struct mm_chain_place place = mm_results_place(config, slot->chain);
         ask(search, slot);
         slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
-        slot->tolerance = tolerance_of_phase(config, mm_optimizer_rough_phases_left(slot->optimizer));
+        const double lambda = config->lambda[place.lambda_index];
+        slot->tolerance = tolerance_of_phase(config, lambda, mm_optimizer_rough_phases_left(slot->optimizer));
         search->points[i] = (struct mm_point){
             .g = config->g[place.g_index],
-            .lambda = config->lambda[place.lambda_index],
+            .lambda = lambda,
             .parameters = slot->asked,
             .gradient_limit = &slot->gradient_limit,
             .band_tolerance = slot->tolerance,
