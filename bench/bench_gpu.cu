@@ -123,8 +123,8 @@ void set_work(struct work *work, size_t count, int levels, int64_t qubits)
         const double place = static_cast<double>(i % DISTINCT_POINTS) / DISTINCT_POINTS;
         work->parameters[2 * i] = 0.05 + 0.65 * place;
         work->parameters[2 * i + 1] = 0.05 + 0.25 * std::fmod(7.0 * place, 1.0);
-        work->points.push_back(
-            {0.7954 + 0.02 * place, std::pow(10.0, static_cast<double>(i % 4)), &work->parameters[2 * i], nullptr, 0.0});
+        work->points.push_back({0.7954 + 0.02 * place, std::pow(10.0, static_cast<double>(i % 4)),
+                                &work->parameters[2 * i], nullptr, 0.0});
     }
 }
 
