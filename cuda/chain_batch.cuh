@@ -26,7 +26,6 @@ enum {
     MM_TILE_DEEP_DOUBLES = 3456,  /* room for their others in shared memory: with all else 48 kB of it */
     MM_TILE_BANDS_MAX = 56,       /* of the tile classes */
     MM_WINDOW_STEP = 8,           /* live levels grow in this step, as on the cpu (MM_COLUMN_BLOCK) */
-    MM_SHRINK_INTERVAL = 16,      /* collisions between looks at whether the band may shrink, as on the cpu */
     MM_DERIVATIVE_INTERVAL = 128, /* collisions after which the lanes' derivatives are added up at the latest */
     MM_BLOCK_THREADS = 256,       /* of every kernel but those of the tile classes */
     MM_BLOCK_WARPS = MM_BLOCK_THREADS / 32,

@@ -9,9 +9,7 @@
 #define MM_WINDOW_CUH
 
 #include "chain_batch.cuh"
-
-/** Shares of the tolerance that a collision may drop beyond the band and above the top. */
-static constexpr double MM_BAND_SHARE = 0.5, MM_TOP_SHARE = 0.05;
+#include "window_rule.h"
 
 /** What is known of a state before its collision; the same in every thread. */
 struct mm_state_sums {
@@ -74,7 +72,7 @@ mm_choose_window(const struct mm_device_problem &problem, double band_tolerance,
             choice.dropped = dropped;
     }
     const bool may_shrink = k % MM_SHRINK_INTERVAL == 0;
-    const double allowance = 0.25 * limit; /* what fades goes on fading, hence not all of it */
+    const double allowance = MM_SHRINK_SHARE * limit;
     double outer = sums.outer, inner = sums.inner, faded = 0.0;
     while (may_shrink && choice.window.bands > 1) {
         const struct mm_device_window smaller = {choice.window.levels, choice.window.bands - 1};

@@ -4,6 +4,7 @@
 
 #include "cpu_run.h"
 #include "loss.h"
+#include "problem.h"
 
 /** Band tolerances from which rough values are partly in single precision, because a collision drops more than it
  * rounds: the adjoint, and the state, whose rounding the loss sees. For each unit of lambda, which weighs both. */
@@ -76,7 +77,7 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
 static struct mm_single_part single_part(const struct mm_cpu_run *run, const struct mm_point *point)
 {
     const int64_t collisions = mm_problem_collisions(run->problem), before_tail = collisions - run->problem->tail;
-    const bool rough = point->band_tolerance > run->problem->band_tolerance;
+    const bool rough = mm_tolerance_is_rough(run->problem, point->band_tolerance);
     const double tolerance = point->band_tolerance / fmax(point->lambda, 1.0);
     struct mm_single_part part = {0, 0};
     if (rough && tolerance >= SINGLE_ADJOINT_TOLERANCE)
@@ -103,8 +104,9 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
     double by_ergotropy = mm_loss_finish(run->problem, point, &result);
     if (gradient != NULL && mm_loss_wants_gradient(point, &result)) {
         const size_t size = mm_cpu_run_matrix_bytes(run) / sizeof(double);
+        double *adjoint = mm_cpu_run_adjoint(run);
         for (size_t i = 0; i < size; i++)
-            mm_cpu_run_adjoint(run)[i] *= by_ergotropy;
+            adjoint[i] *= by_ergotropy;
         status = mm_cpu_adjoint_sweep(run, swept, point->lambda, gradient, error);
     } else if (gradient != NULL) {
         for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)

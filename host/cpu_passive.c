@@ -8,6 +8,7 @@
 
 #include "band_layout.h"
 #include "cpu_run.h"
+#include "problem.h"
 
 static const double LOW_RANK_TOLERANCE = 1e-8; /* finer ones need most of the spectrum */
 
@@ -104,7 +105,7 @@ static mm_status rough_passive_energy(struct mm_cpu_run *run, bool derivative, d
 /** Whether the band of a rough point is so coarse that a part of the spectrum does. */
 static bool may_leave_out(const struct mm_cpu_run *run)
 {
-    return run->band_tolerance > run->problem->band_tolerance && run->band_tolerance >= LOW_RANK_TOLERANCE;
+    return mm_tolerance_is_rough(run->problem, run->band_tolerance) && run->band_tolerance >= LOW_RANK_TOLERANCE;
 }
 
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error)

@@ -23,19 +23,13 @@
 #include "cpu_run.h"
 #include "memory.h"
 #include "problem.h"
+#include "window_rule.h"
 
 enum {
     FIRST_LEVELS = 128, /* capacity to start with while the space is unbounded */
     FIRST_BANDS = 40,
-    SHRINK_INTERVAL = 16, /* collisions between looks at whether the band may shrink */
     DERIVATIVE_REACH = 2, /* rows and diagonals beyond a state's that its derivatives may need */
 };
-
-/** Shares of the tolerance that a collision may drop beyond the band and above the top. */
-static const double BAND_SHARE = 0.5, TOP_SHARE = 0.05;
-
-/** Share of a collision's allowance that a shrinking band may use: what fades goes on fading. */
-static const double SHRINK_SHARE = 0.25;
 
 mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *problem,
                             const struct mm_band_loops *loops, struct mm_error *error)
@@ -148,17 +142,17 @@ static double shrink_band(const struct mm_cpu_run *run, struct mm_qubit qubit, d
 /** Chooses the window of the next state and accounts for what it drops. */
 static struct mm_window choose_window(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
-    const double limit = BAND_SHARE * run->band_tolerance;
+    const double limit = MM_BAND_SHARE * run->band_tolerance;
     struct mm_window window = run->window;
     struct edge above = edge_above(run, qubit);
-    if (above.watched > TOP_SHARE * run->band_tolerance) {
+    if (above.watched > MM_TOP_SHARE * run->band_tolerance) {
         window.levels += MM_COLUMN_BLOCK;
         window.levels = mm_smaller(window.levels, run->levels);
         above.dropped = 0.0;
     }
     double faded = 0.0;
-    if (run->collision % SHRINK_INTERVAL == 0)
-        faded = shrink_band(run, qubit, SHRINK_SHARE * limit, &window);
+    if (run->collision % MM_SHRINK_INTERVAL == 0)
+        faded = shrink_band(run, qubit, MM_SHRINK_SHARE * limit, &window);
     struct edge beyond = edge_beyond(run, qubit, window);
     if (beyond.watched > limit) {
         window.bands++;

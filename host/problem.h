@@ -20,4 +20,10 @@ void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, co
 /** The band tolerance that holds at a point. */
 double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point);
 
+/** Whether a point whose band tolerance that is may be rough: it is coarser than the problem's. */
+static inline bool mm_tolerance_is_rough(const struct mm_problem *problem, double band_tolerance)
+{
+    return band_tolerance > problem->band_tolerance;
+}
+
 #endif

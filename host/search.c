@@ -8,9 +8,9 @@
  * to c = 1 or q = 1, where the loss has the trivial minimum 0 and high walls. Much shorter ones end more often at
  * the kinks of the instability.
  *
- * A chain begins with rough values, those of coarser bands: first of one with a hundred times rough_tolerance, then
- * of one with that itself, each until the loss decreases by less than three tolerances. They lead the same way at a
- * third to a half of the cost. What is kept of a chain are exact values only.
+ * A chain begins with rough values, those of coarser bands: first of one with up to a hundred times
+ * rough_tolerance, then of one with that itself, each until the loss decreases by less than three tolerances. They
+ * lead the same way at a fifth to a half of the cost. What is kept of a chain are exact values only.
  *
  * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
  * told its value and gradient; of a trial above its iterate, one in four, the value alone, since three quarters of
