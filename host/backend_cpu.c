@@ -15,7 +15,9 @@ struct cpu_backend {
     int threads;
     const struct mm_band_loops *loops;
     size_t free_batches;
-    struct mm_cpu_run *runs; /* [threads] */
+    const struct mm_problem *problem;
+    struct mm_sweep_plans plans; /* made when the first gradient is wanted */
+    struct mm_cpu_run *runs;     /* [threads] */
 };
 
 static bool cpu_available(const char **reason)
@@ -30,6 +32,7 @@ static void cpu_close(void *state)
     for (int i = 0; cpu->runs != NULL && i < cpu->threads; i++)
         mm_cpu_run_free(&cpu->runs[i]);
     free(cpu->runs);
+    mm_sweep_plans_free(&cpu->plans);
     free(cpu);
 }
 
@@ -64,6 +67,7 @@ static mm_status cpu_open(void **state, const struct mm_problem *problem, const 
     if (cpu == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the cpu backend");
     cpu->threads = options->threads;
+    cpu->problem = problem;
     cpu->free_batches = mm_problem_free_batches(problem);
     mm_status status = choose_loops(cpu, options->instructions, error);
     if (status == MM_OK)
@@ -126,6 +130,10 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
 {
     struct cpu_backend *cpu = state;
     mm_status worst = MM_OK;
+    if (gradients != NULL && cpu->plans.exact.mark_count == 0)
+        worst = mm_sweep_plans_create(&cpu->plans, cpu->problem, error);
+    if (worst != MM_OK)
+        return worst;
     struct queued_point *queue = queue_points(count, points);
     if (queue == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a queue of %zu points", count);
@@ -134,8 +142,8 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
         const size_t i = queue[place].index;
         struct mm_error own = {0};
         struct mm_channel_gradient *gradient = gradients == NULL ? NULL : gradients + i * cpu->free_batches;
-        mm_status status =
-            mm_cpu_evaluate(&cpu->runs[omp_get_thread_num()], &points[i], &evaluations[i], gradient, &own);
+        mm_status status = mm_cpu_evaluate(&cpu->runs[omp_get_thread_num()], &cpu->plans, &points[i],
+                                           &evaluations[i], gradient, &own);
         if (status == MM_OK)
             continue;
 #pragma omp critical(mm_cpu_evaluate_failed)

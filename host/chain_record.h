@@ -4,7 +4,7 @@
 
 #include "micromaser.h"
 
-enum { MM_RESULTS_VERSION = 5 };
+enum { MM_RESULTS_VERSION = 6 };
 
 /** Number that names the run which a record belongs to: a hash of the canonical configuration (seed included), and
  * of MM_RESULTS_VERSION, which changes whenever the program computes other numbers from the same configuration. */

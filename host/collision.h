@@ -14,7 +14,8 @@
  * Both are evaluated by marching down a column m. Factors that depend on m alone are formed once a column; the
  * element (n, m) and its neighbours left (n, m-1) and right (n, m+1) then give everything row n contributes to
  * the rows n-1, n and n+1. A forward element takes twelve multiply or multiply-add operations, an adjoint element
- * with both derivatives sixteen. (With row factors in memory a forward element can do with ten: cpu_forward.h.)
+ * with both derivatives sixteen, without them as many as a forward one. (With row factors in memory these can do
+ * with ten: cpu_march.h.)
  *
  * Truncation to N levels is that of the matrix exponential of the truncated operators: C_N = 1, S_N = 0.
  *
@@ -98,6 +99,32 @@ MM_INLINE struct mm_forward_factors mm_forward_column(struct mm_qubit qubit, str
     factors.down_left = excited * column.sine;
     factors.up_own = -coherence * column.cosine_next;
     factors.up_right = ground * column.sine_next;
+    return factors;
+}
+
+/** A row as the adjoint channel needs it for the march of the forward one: what enters row n with C_n there enters
+ *  with C_{n+1} here, and the other way round. */
+MM_INLINE struct mm_row mm_backward_row(struct mm_row row)
+{
+    struct mm_row backward = {row.cosine_next, row.cosine, row.sine};
+    return backward;
+}
+
+/** Column factors that make the forward march, over rows of mm_backward_row, give Phi^T A without derivatives. */
+MM_INLINE struct mm_forward_factors mm_backward_column(struct mm_qubit qubit, struct mm_column column)
+{
+    const MM_SCALAR excited = (MM_SCALAR)qubit.excited;
+    const MM_SCALAR ground = (MM_SCALAR)qubit.ground;
+    const MM_SCALAR coherence = (MM_SCALAR)qubit.coherence;
+    struct mm_forward_factors factors;
+    factors.next_own = ground * column.cosine;
+    factors.next_right = coherence * column.sine_next;
+    factors.this_own = excited * column.cosine_next;
+    factors.this_left = -coherence * column.sine;
+    factors.down_own = -coherence * column.cosine_next;
+    factors.down_left = ground * column.sine;
+    factors.up_own = coherence * column.cosine;
+    factors.up_right = excited * column.sine_next;
     return factors;
 }
 

@@ -1,19 +1,25 @@
-/* cpu_adjoint.c - the exact gradient of the cpu backend: the adjoint swept backwards over recomputed states.
+/* cpu_adjoint.c - the exact gradient of the cpu backend: the adjoint swept backwards over states of the run.
  *
  * With s_k = sign(E_k - E_{k-1}) in the tail and 0 outside, A_n = dL/dR_n = (dL/dW) dW/dR + lambda s_n H and
  *   A_k = Phi^T A_{k+1} + lambda (s_k - s_{k+1}) H,      dL/dw_j = sum over the batch of <Phi_j^T A_{k+1}, R_k>.
  *
- * The states R_k are needed in reverse. A thousand of them do not fit a cache, so the run leaves checkpoints from
- * which one segment after the other is recomputed into the second-level cache: one more forward run in all. Ranges
- * too long for MM_CHECKPOINT_FAN checkpoints recurse, at the cost of one more run a level; memory stays bounded.
+ * The sum over a long batch takes few of its terms, with weights (collision_sum.h). The run leaves their states at
+ * the marks of its plan, and elsewhere A is swept without derivatives. That needs terms that are smooth in k: where
+ * the energy turns inside a stretch of the tail, A jumps, and where the corrections of the sum are too large it is
+ * not to be trusted; the stretch is swept over all its collisions then.
  *
- * A segment has one window, the same for its states and for A, and a smaller one than the forward run needs: what a
- * state holds near its edges matters to the loss, because all later states inherit it, but hardly to the
- * derivatives by the qubits of its own segment. What is differentiated is the windowed model R_{k+1} = P Phi R_k
- * with the projection P on that window, whence A_k = P Phi^T P A_{k+1}.
+ * Where every collision counts, all states are needed in reverse. A thousand of them do not fit a cache, so that
+ * one segment after the other is recomputed from the marks into the second-level cache: one more forward run in
+ * all. Ranges too long for MM_SWEEP_PIECES marks recurse, at the cost of one more run a level; memory stays
+ * bounded.
  *
- * Where the run allows it (mm_single_part), segments are recomputed and swept in single precision. A goes over from
- * double precision once, since they are the early ones.
+ * What lies between two states that were put aside has one window, the same for its states and for A, and a smaller
+ * one than the forward run needs: what a state holds near its edges matters to the loss, because all later states
+ * inherit it, but hardly to the derivatives by the qubits of the next collisions. What is differentiated is the
+ * windowed model R_{k+1} = P Phi R_k with the projection P on that window, whence A_k = P Phi^T P A_{k+1}.
+ *
+ * Where the run allows it (mm_single_part), states are recomputed and A is swept in single precision. A goes over
+ * from double precision once, since they are the early ones.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -28,11 +34,11 @@
  * a gradient, must not depend on how much memory earlier points have needed. */
 enum { SEGMENT_COLLISIONS = 16 };
 
-/** The sum of |elements| that a segment's window may leave out of its first and its last state: so many tolerances
- * of one collision, but not more than the limit unless the tolerance itself is. With a tolerance of 1e-16, N = 120
- * and n = 1000 gradients are right to 1e-9 then, and take a tenth less time. */
-static const double SEGMENT_TOLERANCES = 1e3;
-static const double SEGMENT_LIMIT = 1e-13;
+/** Derivatives by q and by x, added up. */
+struct sums {
+    double by_q;
+    double by_x;
+};
 
 /** The sweep in progress. */
 struct sweep {
@@ -42,74 +48,10 @@ struct sweep {
     int64_t tail_start;          /* the last state before the tail */
     struct mm_window window;     /* outside it the adjoint is zero */
     enum mm_precision precision; /* of the adjoint */
+    struct sums few;             /* of the present stretch, by few of its collisions */
+    struct sums corrections;     /* of these */
+    double magnitude;            /* sum of |terms| by few collisions, of all stretches up to now */
 };
-
-/* ------------------------------------------------------------------------------------------- checkpoints */
-
-/** Collisions between the checkpoints of a range. */
-static int64_t spacing_in(struct mm_collision_range range)
-{
-    const int64_t least = (range.end - range.first + MM_CHECKPOINT_FAN - 1) / MM_CHECKPOINT_FAN;
-    return least > SEGMENT_COLLISIONS ? least : SEGMENT_COLLISIONS;
-}
-
-static struct mm_checkpoint *checkpoint_at(const struct mm_cpu_run *run, int depth, int64_t index)
-{
-    return &run->checkpoints[(int64_t)depth * (MM_CHECKPOINT_FAN + 1) + index];
-}
-
-/** What the segments that begin or end at the run's state need of it. */
-static struct mm_window segment_window(const struct mm_cpu_run *run)
-{
-    const double tolerance = run->band_tolerance;
-    return mm_cpu_run_narrow_window(run, fmin(SEGMENT_TOLERANCES * tolerance, fmax(SEGMENT_LIMIT, tolerance)));
-}
-
-static mm_status save(struct mm_cpu_run *run, struct mm_checkpoint *checkpoint, struct mm_error *error)
-{
-    const struct mm_cpu_store *store = mm_cpu_run_store(run);
-    const size_t columns = (size_t)mm_band_columns(run->window.levels);
-    const size_t bytes = columns * (size_t)run->window.bands * store->loops->number_size;
-    if (bytes > checkpoint->capacity) {
-        const size_t doubles = bytes / sizeof(double) + bytes / (4 * sizeof(double)) + 1;
-        double *data = mm_allocate_doubles(doubles);
-        if (data == NULL)
-            return mm_fail(error, MM_ERROR_MEMORY, "no memory for a checkpoint of %zu bytes", bytes);
-        free(checkpoint->data);
-        checkpoint->data = data;
-        checkpoint->capacity = doubles * sizeof(double);
-    }
-    checkpoint->window = run->window;
-    checkpoint->narrow = segment_window(run);
-    checkpoint->precision = run->precision;
-    mm_copy_window((struct mm_band_matrix){run->precision, run->stride, store->state},
-                   (struct mm_band_matrix){run->precision, columns, checkpoint->data}, run->window);
-    return MM_OK;
-}
-
-mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collision_range range,
-                            struct mm_error *error)
-{
-    const int64_t spacing = spacing_in(range), passed = run->collision - range.first;
-    if (passed % spacing != 0 && run->collision != range.end)
-        return MM_OK;
-    return save(run, checkpoint_at(run, depth, (passed + spacing - 1) / spacing), error);
-}
-
-/** Brings the part of a checkpoint that lies in a window into a matrix of the store in use that is zero outside it.
- */
-static void restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
-                    struct mm_window window)
-{
-    const struct mm_window common = mm_window_common(checkpoint->window, window);
-    const size_t columns = (size_t)mm_band_columns(checkpoint->window.levels);
-    mm_cpu_run_clip(run, matrix, window, common);
-    mm_copy_window((struct mm_band_matrix){checkpoint->precision, columns, checkpoint->data},
-                   (struct mm_band_matrix){run->precision, run->stride, matrix}, common);
-    mm_cpu_run_clip(run, matrix, checkpoint->window, common);
-}
-
-/* ------------------------------------------------------------------------------------------------ sweep */
 
 /** Makes room for the states of a segment in the store in use. */
 static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct mm_error *error)
@@ -132,26 +74,37 @@ static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct m
     return MM_OK;
 }
 
-/** Recomputes the states of a segment, between checkpoint `index` of a depth and the next one, in its window. */
-static mm_status recompute_segment(struct mm_cpu_run *run, int depth, int64_t index,
+/** Brings a state that was put aside into one of the segment's places, in the run's window. */
+static void place_state(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint,
+                        struct mm_segment_state *state)
+{
+    mm_cpu_run_clip(run, state->data, state->window, run->window);
+    mm_cpu_restore(run, checkpoint, state->data, run->window);
+    state->window = run->window;
+}
+
+/** The window of what lies between a state that was put aside and the next one. */
+static struct mm_window window_between(const struct mm_checkpoint *checkpoint)
+{
+    return mm_window_hull(checkpoint->passed, checkpoint[1].narrow);
+}
+
+/** Recomputes the states of a segment, which lies between a state that was put aside and the next one. */
+static mm_status recompute_segment(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint,
                                    struct mm_collision_range range, struct mm_error *error)
 {
-    const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
-    const struct mm_window window = mm_window_hull(checkpoint->narrow, checkpoint[1].narrow);
-    mm_status status = mm_cpu_run_use(run, range.end <= run->single.adjoint ? MM_SINGLE : MM_DOUBLE, error);
+    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, range.end), error);
     if (status == MM_OK)
         status = reserve_segment(run, range.end - range.first, error);
     if (status != MM_OK)
         return status;
-    mm_cpu_run_seek(run, range.first, window);
-    for (int64_t k = range.first; k < range.end; k++) {
-        struct mm_segment_state *state = &mm_cpu_run_store(run)->segment[k - range.first];
-        mm_cpu_run_clip(run, state->data, state->window, window);
-        state->window = window;
-        if (k == range.first)
-            restore(run, checkpoint, state->data, window);
-        else
-            mm_cpu_run_collide(run, state[-1].data, state->data);
+    struct mm_segment_state *segment = mm_cpu_run_store(run)->segment;
+    mm_cpu_run_seek(run, range.first, window_between(checkpoint));
+    place_state(run, checkpoint, &segment[0]);
+    for (int64_t k = 1; k < range.end - range.first; k++) {
+        mm_cpu_run_clip(run, segment[k].data, segment[k].window, run->window);
+        segment[k].window = run->window;
+        mm_cpu_run_collide(run, segment[k - 1].data, segment[k].data);
     }
     return MM_OK;
 }
@@ -191,50 +144,58 @@ static void add_source(const struct sweep *sweep, int64_t k)
             ((double *)adjoint)[n] += weight * n;
 }
 
-/** One collision backwards: A_{k+1} becomes A_k, and the batch gets its share of the gradient. */
-static void sweep_collision(struct sweep *sweep, const void *state)
+/** One collision backwards, A_{k+1} becomes A_k, and its derivatives. */
+static struct sums sweep_collision(struct sweep *sweep, const void *state)
 {
     struct mm_cpu_run *run = sweep->run;
     struct mm_cpu_store *store = mm_cpu_run_store(run);
     const struct mm_band_sweep band = mm_cpu_run_sweep(run);
-    double by_q, by_x;
+    struct sums term;
     mm_cpu_run_step_back(run);
-    store->loops->adjoint(&band, &run->qubits[run->batch], store->adjoint, state, &by_q, &by_x);
-    run->derivatives[run->batch].by_q += by_q;
-    run->derivatives[run->batch].by_x += by_x;
+    store->loops->adjoint(&band, &run->qubits[run->batch], store->adjoint, state, &term.by_q, &term.by_x);
     add_source(sweep, run->collision);
+    return term;
 }
 
-/** A range no longer than a segment. */
-static mm_status sweep_segment(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
-                               struct mm_error *error)
+/** Gives the batch of the last collision swept its share of the gradient. */
+static void add_term(const struct sweep *sweep, struct sums term)
+{
+    struct mm_channel_gradient *derivatives = &sweep->run->derivatives[sweep->run->batch];
+    derivatives->by_q += term.by_q;
+    derivatives->by_x += term.by_x;
+}
+
+/** A range no longer than a segment in which every collision counts. */
+static mm_status sweep_segment(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
+                               struct mm_collision_range range, struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
-    mm_status status = recompute_segment(run, depth, index, range, error);
+    mm_status status = recompute_segment(run, checkpoint, range, error);
     if (status != MM_OK)
         return status;
     enter_segment(sweep);
     mm_cpu_run_seek(run, range.end, run->window);
     for (int64_t k = range.end - 1; k >= range.first; k--)
-        sweep_collision(sweep, mm_cpu_run_store(run)->segment[k - range.first].data);
+        add_term(sweep, sweep_collision(sweep, mm_cpu_run_store(run)->segment[k - range.first].data));
     return MM_OK;
 }
 
-/** Leaves checkpoints of the next depth over a range, in the windows of the first run; the run's state is used for
- * it. */
-static mm_status refine(struct mm_cpu_run *run, int depth, int64_t index, struct mm_collision_range range,
-                        struct mm_error *error)
+/** Puts states of a range, which begins at a state that was put aside, aside at equal distances. */
+static mm_status refine(struct mm_cpu_run *run, const struct mm_checkpoint *from, struct mm_checkpoint *checkpoints,
+                        struct mm_collision_range range, struct mm_error *error)
 {
-    const struct mm_checkpoint *checkpoint = checkpoint_at(run, depth, index);
-    mm_status status = mm_cpu_run_use(run, checkpoint->precision, error);
+    const int64_t spacing = mm_sweep_spacing(range);
+    mm_status status = mm_cpu_run_use(run, from->precision, error);
     if (status != MM_OK)
         return status;
     void *state = mm_cpu_run_store(run)->state;
     memset(state, 0, mm_cpu_run_matrix_bytes(run));
-    restore(run, checkpoint, state, checkpoint->window);
-    mm_cpu_run_seek(run, range.first, checkpoint->window);
+    mm_cpu_restore(run, from, state, from->window);
+    mm_cpu_run_seek(run, range.first, from->window);
     for (;;) {
-        status = mm_cpu_checkpoint(run, depth + 1, range, error);
+        const int64_t passed = run->collision - range.first;
+        if (passed % spacing == 0 || run->collision == range.end)
+            status = mm_cpu_save_state(run, run->precision, &checkpoints[(passed + spacing - 1) / spacing], error);
         if (status != MM_OK || run->collision == range.end)
             return status;
         status = mm_cpu_run_advance(run, error);
@@ -243,47 +204,153 @@ static mm_status refine(struct mm_cpu_run *run, int depth, int64_t index, struct
     }
 }
 
-static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
-                             struct mm_error *error);
-
-/** The pieces of a range between its checkpoints, last one first. */
-static mm_status sweep_pieces(struct sweep *sweep, int depth, struct mm_collision_range range,
-                              struct mm_error *error)
-{
-    const int64_t spacing = spacing_in(range);
-    for (int64_t index = (range.end - range.first - 1) / spacing; index >= 0; index--) {
-        const int64_t first = range.first + index * spacing;
-        const struct mm_collision_range piece = {first, first + spacing < range.end ? first + spacing : range.end};
-        mm_status status = sweep_range(sweep, depth, index, piece, error);
-        if (status != MM_OK)
-            return status;
-    }
-    return MM_OK;
-}
-
-/** A range that lies between checkpoint `index` of a depth and the next one. */
-static mm_status sweep_range(struct sweep *sweep, int depth, int64_t index, struct mm_collision_range range,
-                             struct mm_error *error)
+/** A range in which every collision counts, between a state that was put aside and the next one. */
+static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_checkpoint *checkpoint,
+                             struct mm_collision_range range, struct mm_error *error)
 {
     if (range.end - range.first <= SEGMENT_COLLISIONS)
-        return sweep_segment(sweep, depth, index, range, error);
-    mm_status status = refine(sweep->run, depth, index, range, error);
-    return status == MM_OK ? sweep_pieces(sweep, depth + 1, range, error) : status;
+        return sweep_segment(sweep, checkpoint, range, error);
+    struct mm_checkpoint *finer = sweep->run->checkpoints + (ptrdiff_t)depth * (MM_SWEEP_PIECES + 1);
+    mm_status status = refine(sweep->run, checkpoint, finer, range, error);
+    const int64_t spacing = mm_sweep_spacing(range);
+    for (int64_t i = (range.end - range.first - 1) / spacing; status == MM_OK && i >= 0; i--) {
+        const int64_t first = range.first + i * spacing;
+        const struct mm_collision_range piece = {first, first + spacing < range.end ? first + spacing : range.end};
+        status = sweep_every(sweep, depth + 1, &finer[i], piece, error);
+    }
+    return status;
 }
 
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range range, double lambda,
-                               struct mm_channel_gradient *gradient, struct mm_error *error)
+/** The first collision of a piece, whose derivatives count with the weight of its mark. */
+static mm_status sweep_marked(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
+                              const struct mm_sweep_mark *mark, struct mm_error *error)
 {
-    const struct mm_problem *problem = run->problem;
-    struct sweep sweep = {run, lambda, range.end, range.end - problem->tail, run->window, MM_DOUBLE};
-    for (size_t b = 0; b < problem->batch_count; b++)
-        run->derivatives[b] = (struct mm_channel_gradient){0.0, 0.0};
-    add_source(&sweep, range.end);
-    mm_status status = sweep_pieces(&sweep, 0, range, error);
+    struct mm_cpu_run *run = sweep->run;
+    mm_status status = reserve_segment(run, 1, error);
     if (status != MM_OK)
         return status;
+    struct mm_segment_state *state = &mm_cpu_run_store(run)->segment[0];
+    place_state(run, checkpoint, state);
+    const struct sums term = sweep_collision(sweep, state->data);
+    sweep->few.by_q += mark->weight * term.by_q;
+    sweep->few.by_x += mark->weight * term.by_x;
+    sweep->magnitude += fabs(mark->weight) * (fabs(term.by_q) + fabs(term.by_x));
+    sweep->corrections.by_q += mark->correction * term.by_q;
+    sweep->corrections.by_x += mark->correction * term.by_x;
+    return MM_OK;
+}
+
+/** A piece of which only the first collision may count. */
+static mm_status sweep_few(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
+                           const struct mm_sweep_mark *mark, struct mm_error *error)
+{
+    struct mm_cpu_run *run = sweep->run;
+    const bool counts = mark->weight != 0.0;
+    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, mark[1].collision), error);
+    if (status != MM_OK)
+        return status;
+    mm_cpu_run_seek(run, mark[1].collision, window_between(checkpoint));
+    enter_segment(sweep);
+    while (run->collision > mark->collision + counts) {
+        mm_cpu_run_collide_back(run, mm_cpu_run_store(run)->adjoint);
+        add_source(sweep, run->collision);
+    }
+    return counts ? sweep_marked(sweep, checkpoint, mark, error) : MM_OK;
+}
+
+/** The pieces of a stretch, last one first. */
+static mm_status sweep_pieces(struct sweep *sweep, const struct mm_sweep_stretch *stretch,
+                              enum mm_stretch_kind kind, struct mm_error *error)
+{
+    const struct mm_sweep_mark *marks = sweep->run->plan->marks + stretch->first_mark;
+    const struct mm_checkpoint *states = sweep->run->marks + stretch->first_mark;
+    mm_status status = MM_OK;
+    for (size_t i = stretch->piece_count; status == MM_OK && i-- > 0;)
+        if (kind == MM_STRETCH_EVERY)
+            status = sweep_every(sweep, 0, &states[i],
+                                 (struct mm_collision_range){marks[i].collision, marks[i + 1].collision}, error);
+        else
+            status = sweep_few(sweep, &states[i], &marks[i], error);
+    return status;
+}
+
+/** Whether A has a source between the first and the last state of a stretch. */
+static bool has_source(const struct sweep *sweep, struct mm_collision_range range)
+{
+    for (int64_t k = range.first + 1; k < range.end; k++)
+        if (tail_sign(sweep, k) != tail_sign(sweep, k + 1))
+            return true;
+    return false;
+}
+
+/** Whether the sums of a stretch by few of its collisions are to be trusted. */
+static bool sums_hold(const struct sweep *sweep)
+{
+    const double limit = sweep->run->plan->error_limit * sweep->magnitude;
+    return fabs(sweep->corrections.by_q) <= limit && fabs(sweep->corrections.by_x) <= limit;
+}
+
+/** Brings the adjoint back as it was when the sweep entered a stretch. */
+static mm_status return_to_entry(struct sweep *sweep, struct mm_error *error)
+{
+    struct mm_cpu_run *run = sweep->run;
+    mm_status status = mm_cpu_run_use(run, run->entry.precision, error);
+    if (status != MM_OK)
+        return status;
+    sweep->precision = run->precision;
+    sweep->window = run->entry.window;
+    void *adjoint = mm_cpu_run_store(run)->adjoint;
+    memset(adjoint, 0, mm_cpu_run_matrix_bytes(run));
+    mm_cpu_restore(run, &run->entry, adjoint, sweep->window);
+    return MM_OK;
+}
+
+/** A stretch by few of its collisions, or by all of them if those few do not tell. */
+static mm_status sweep_by_few(struct sweep *sweep, const struct mm_sweep_stretch *stretch, struct mm_error *error)
+{
+    struct mm_cpu_run *run = sweep->run;
+    mm_status status = mm_cpu_run_use(run, sweep->precision, error);
+    if (status == MM_OK)
+        status = mm_cpu_put_aside(run, mm_cpu_run_store(run)->adjoint, sweep->window, run->precision, &run->entry,
+                                  error);
+    sweep->few = sweep->corrections = (struct sums){0.0, 0.0};
+    if (status == MM_OK)
+        status = sweep_pieces(sweep, stretch, MM_STRETCH_FEW, error);
+    if (status == MM_OK && sums_hold(sweep)) {
+        add_term(sweep, sweep->few);
+        return MM_OK;
+    }
+    if (status == MM_OK)
+        status = return_to_entry(sweep, error);
+    return status == MM_OK ? sweep_pieces(sweep, stretch, MM_STRETCH_EVERY, error) : status;
+}
+
+static mm_status sweep_stretch(struct sweep *sweep, const struct mm_sweep_stretch *stretch, struct mm_error *error)
+{
+    if (stretch->kind == MM_STRETCH_FEW && !has_source(sweep, stretch->range))
+        return sweep_by_few(sweep, stretch, error);
+    return sweep_pieces(sweep, stretch, stretch->kind == MM_STRETCH_FEW ? MM_STRETCH_EVERY : stretch->kind, error);
+}
+
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double lambda, struct mm_channel_gradient *gradient,
+                               struct mm_error *error)
+{
+    const struct mm_problem *problem = run->problem;
+    const int64_t collisions = mm_problem_collisions(problem);
+    struct sweep sweep = {.run = run,
+                          .lambda = lambda,
+                          .collisions = collisions,
+                          .tail_start = collisions - problem->tail,
+                          .window = run->window,
+                          .precision = MM_DOUBLE};
+    mm_status status = MM_OK;
     for (size_t b = 0; b < problem->batch_count; b++)
+        run->derivatives[b] = (struct mm_channel_gradient){0.0, 0.0};
+    add_source(&sweep, collisions);
+    for (size_t i = run->plan->stretch_count; status == MM_OK && i-- > 0;)
+        status = sweep_stretch(&sweep, &run->plan->stretches[i], error);
+    for (size_t b = 0; status == MM_OK && b < problem->batch_count; b++)
         if (!problem->batches[b].fixed)
             *gradient++ = run->derivatives[b];
-    return MM_OK;
+    return status;
 }

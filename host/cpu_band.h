@@ -32,7 +32,7 @@ struct mm_band_sweep {
     int bands;          /* diagonals 0 .. bands-1 are live, bands <= L; diagonal `bands` exists and is zero */
     const void *cosine; /* C_n for n <= L, then finite padding, [2 * columns(L) + 2 blocks] */
     const void *sine;   /* S_n for n < L, then zeros, same length: nothing leaves the window upwards */
-    const void *rows;   /* of fill_rows, for forward only */
+    const void *rows;   /* of fill_rows, for forward and backward */
     void *carried;      /* scratch, [bands + 1][MM_COLUMN_BLOCK] */
 };
 
@@ -51,6 +51,9 @@ struct mm_collision_loops {
      * touched. */
     void (*forward)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const void *source,
                     void *target);
+
+    /** matrix = window of Phi^T(matrix), in place, with the row factors of the qubit. */
+    void (*backward)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *matrix);
 
     /** adjoint = window of Phi^T(adjoint), in place, and
      *  by_q = <dPhi/dq^T(adjoint), state> at constant x, by_x = the same for x at constant q, where <,> runs

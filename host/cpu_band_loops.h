@@ -2,8 +2,8 @@
  *
  * Vectors are those of cpu_vector.h. Lanes are neighbouring
  * columns m .. m+length-1; the march goes down the diagonals d, so that lane i is at row n = m+i+d. Per vector of
- * elements that is seven loads, two stores and one lane shift against ten multiply-adds forward (cpu_forward.h),
- * and six loads against sixteen in the adjoint (collision.h).
+ * elements that is seven loads, two stores and one lane shift against ten multiply-adds forward and backward
+ * (cpu_march.h), and six loads against sixteen in the adjoint with derivatives (collision.h).
  *
  * A matrix is updated in place: the blocks left of the current one are new already, so each block leaves its old
  * elements in `carried`, from which the next block takes its left neighbours. Elements above the diagonal come
@@ -14,7 +14,7 @@
 #include "cpu_band.h"
 #include "cpu_vector.h"
 
-#include "cpu_forward.h"
+#include "cpu_march.h"
 
 /** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. The first
  *  block (a constant where this is inlined) has none. */
@@ -70,48 +70,55 @@ static void fill_rows(const struct mm_band_sweep *sweep, const struct mm_qubit *
         }
 }
 
-/** Column factors and running sums of one of the two forms. Which one is a constant wherever these are used, so
- * that the other disappears. */
-struct forward_lanes {
-    bool coherent;
+/** How a march is done. Both are constants wherever these are used, so that the rest disappears. */
+struct march_form {
+    bool coherent; /* the form of cpu_march.h, else that of collision.h */
+    bool backward; /* Phi^T, else Phi */
+};
+
+/** Column factors and running sums of one of the two forms. */
+struct march_lanes {
+    struct march_form form;
     struct mm_march_factors paired;
     struct mm_march paired_march;
     struct mm_forward_factors plain;
     struct mm_forward_march plain_march;
 };
 
-MM_INLINE struct forward_lanes start_forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
-                                             bool coherent, mm_vector own, mm_vector left)
+MM_INLINE struct march_lanes start_march(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
+                                         struct march_form form, mm_vector own, mm_vector left)
 {
     const struct mm_column column = load_column(sweep, m);
-    struct forward_lanes lanes = {.coherent = coherent};
-    if (coherent) {
-        lanes.paired = mm_march_column(*qubit, column);
+    struct march_lanes lanes = {.form = form};
+    if (form.coherent) {
+        lanes.paired = form.backward ? mm_backward_march_column(*qubit, column) : mm_march_column(*qubit, column);
         lanes.paired_march = mm_march_start(&lanes.paired, own, left);
     } else {
-        lanes.plain = mm_forward_column(*qubit, column);
+        lanes.plain = form.backward ? mm_backward_column(*qubit, column) : mm_forward_column(*qubit, column);
         lanes.plain_march = mm_forward_start(&lanes.plain, own, left);
     }
     return lanes;
 }
 
 /** Takes the elements of the lanes that start at row n; returns the row above. */
-MM_INLINE mm_vector forward_row(const struct mm_band_sweep *sweep, int n, mm_vector own, mm_vector left,
-                                mm_vector right, struct forward_lanes *lanes)
+MM_INLINE mm_vector march_row(const struct mm_band_sweep *sweep, int n, mm_vector own, mm_vector left,
+                              mm_vector right, struct march_lanes *lanes)
 {
-    if (lanes->coherent) {
+    if (lanes->form.coherent) {
         const mm_number *place = (const mm_number *)sweep->rows + (size_t)n * MM_ROW_NUMBERS;
         const struct mm_march_row row = {load(place), load(place + MM_ROW_NUMBERS), load(place + MM_COLUMN_BLOCK),
                                          load(place + 2 * MM_COLUMN_BLOCK)};
-        return mm_march_element(&lanes->paired, row, own, left, right, &lanes->paired_march);
+        return mm_march_element(&lanes->paired, lanes->form.backward ? mm_backward_march_row(row) : row, own, left,
+                                right, &lanes->paired_march);
     }
     const mm_number *cosine = (const mm_number *)sweep->cosine + n, *sine = (const mm_number *)sweep->sine + n;
     const struct mm_row row = {load_unaligned(cosine), load_unaligned(cosine + 1), load_unaligned(sine)};
-    return mm_forward_element(&lanes->plain, row, own, left, right, &lanes->plain_march);
+    return mm_forward_element(&lanes->plain, lanes->form.backward ? mm_backward_row(row) : row, own, left, right,
+                              &lanes->plain_march);
 }
 
-MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
-                             bool coherent, const mm_number *source, mm_number *target)
+MM_INLINE void march_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
+                           struct march_form form, const mm_number *source, mm_number *target)
 {
     const int bands = block_bands(sweep, m);
     const size_t stride = sweep->stride;
@@ -121,34 +128,42 @@ MM_INLINE void forward_block(const struct mm_band_sweep *sweep, const struct mm_
     mm_vector left_above = carry(sweep->carried, 0, own, first);
     mm_vector left = carry(sweep->carried, 1, below, first);
     mm_vector right = below;
-    struct forward_lanes lanes = start_forward(sweep, qubit, m, coherent, left, left_above);
-    forward_row(sweep, m, own, left, right, &lanes);
+    struct march_lanes lanes = start_march(sweep, qubit, m, form, left, left_above);
+    march_row(sweep, m, own, left, right, &lanes);
     for (int d = 1; d < bands; d++) {
         own = below;
         below = load(source + mm_band_index(stride, d + 1, m));
         left = carry(sweep->carried, d + 1, below, first);
         right = load_unaligned(source + mm_band_index(stride, d - 1, m + 1));
-        store(target + mm_band_index(stride, d - 1, m), forward_row(sweep, m + d, own, left, right, &lanes));
+        store(target + mm_band_index(stride, d - 1, m), march_row(sweep, m + d, own, left, right, &lanes));
     }
     right = load_unaligned(source + mm_band_index(stride, bands - 1, m + 1));
-    store(target + mm_band_index(stride, bands - 1, m), forward_row(sweep, m + bands, zero, zero, right, &lanes));
+    store(target + mm_band_index(stride, bands - 1, m), march_row(sweep, m + bands, zero, zero, right, &lanes));
 }
 
-MM_INLINE void forward_blocks(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, bool coherent,
-                              const mm_number *source, mm_number *target)
+MM_INLINE void march_blocks(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, struct march_form form,
+                            const mm_number *source, mm_number *target)
 {
-    forward_block(sweep, qubit, 0, true, coherent, source, target);
+    march_block(sweep, qubit, 0, true, form, source, target);
     for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        forward_block(sweep, qubit, m, false, coherent, source, target);
+        march_block(sweep, qubit, m, false, form, source, target);
 }
 
 static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const void *source,
                     void *target)
 {
     if (mm_is_coherent(*qubit))
-        forward_blocks(sweep, qubit, true, source, target);
+        march_blocks(sweep, qubit, (struct march_form){true, false}, source, target);
     else
-        forward_blocks(sweep, qubit, false, source, target);
+        march_blocks(sweep, qubit, (struct march_form){false, false}, source, target);
+}
+
+static void backward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *matrix)
+{
+    if (mm_is_coherent(*qubit))
+        march_blocks(sweep, qubit, (struct march_form){true, true}, matrix, matrix);
+    else
+        march_blocks(sweep, qubit, (struct march_form){false, true}, matrix, matrix);
 }
 
 /** Where an adjoint march stands: its running sums, and <dPhi^T(A), R> of the elements it has passed. */
@@ -242,5 +257,5 @@ static double row_sum(const void *matrix, size_t stride, int row, int bands)
 /** The loops above; a macro, because it must be a constant where a file of another precision refers to it. */
 #define MM_COLLISION_LOOPS                                                                                         \
     {                                                                                                              \
-        sizeof(mm_number), fill_rows, forward, adjoint, diagonal_sum, row_sum                                      \
+        sizeof(mm_number), fill_rows, forward, backward, adjoint, diagonal_sum, row_sum                            \
     }

@@ -10,33 +10,20 @@
  * rounds: the adjoint, and the state, whose rounding the loss sees. For each unit of lambda, which weighs both. */
 static const double SINGLE_ADJOINT_TOLERANCE = 1e-8, SINGLE_STATE_TOLERANCE = 1e-6;
 
-/** Collisions from the first free batch on; what comes before has no derivative. */
-static struct mm_collision_range swept_collisions(const struct mm_cpu_run *run)
-{
-    struct mm_collision_range range = {0, mm_problem_collisions(run->problem)};
-    for (size_t b = 0; run->problem->batches[b].fixed; b++)
-        range.first = run->batch_ends[b];
-    return range;
-}
-
 static int sign(double value)
 {
     return (value > 0.0) - (value < 0.0);
 }
 
-/** Runs the schedule; the tail's energy steps add up to *instability and leave their signs.
- *  @param swept  what the adjoint will sweep: the end of the schedule, or nothing */
-static mm_status run_schedule(struct mm_cpu_run *run, struct mm_collision_range swept, double *instability,
-                              struct mm_error *error)
+/** Runs the schedule; the tail's energy steps add up to *instability and leave their signs. */
+static mm_status run_schedule(struct mm_cpu_run *run, double *instability, struct mm_error *error)
 {
     const int64_t collisions = mm_problem_collisions(run->problem);
     const int64_t tail_start = collisions - run->problem->tail;
     double before = 0.0;
     *instability = 0.0;
     for (int64_t k = 0; k < collisions; k++) {
-        mm_status status = MM_OK;
-        if (k >= swept.first && k < swept.end)
-            status = mm_cpu_checkpoint(run, 0, swept, error);
+        mm_status status = mm_cpu_pass_mark(run, error);
         if (status == MM_OK && k == tail_start)
             before = mm_cpu_run_energy(run);
         if (status == MM_OK)
@@ -50,7 +37,7 @@ static mm_status run_schedule(struct mm_cpu_run *run, struct mm_collision_range 
         run->tail_signs[k - tail_start] = (int8_t)sign(step);
         before = energy;
     }
-    return swept.end == collisions ? mm_cpu_checkpoint(run, 0, swept, error) : MM_OK;
+    return mm_cpu_pass_mark(run, error);
 }
 
 /** Fills the figures of merit of the final state; the ergotropy is never negative. */
@@ -87,16 +74,20 @@ static struct mm_single_part single_part(const struct mm_cpu_run *run, const str
     return part;
 }
 
-mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, struct mm_evaluation *evaluation,
-                          struct mm_channel_gradient *gradient, struct mm_error *error)
+mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *plans, const struct mm_point *point,
+                          struct mm_evaluation *evaluation, struct mm_channel_gradient *gradient,
+                          struct mm_error *error)
 {
     struct mm_evaluation result = {0};
-    const struct mm_collision_range none = {0, 0};
-    const struct mm_collision_range swept = gradient == NULL ? none : swept_collisions(run);
     const struct mm_single_part single = single_part(run, point);
+    const struct mm_sweep_plan *plan = NULL;
+    if (gradient != NULL)
+        plan = single.adjoint > 0 ? &plans->rough : &plans->exact;
     mm_status status = mm_cpu_run_start(run, point, gradient != NULL, &single, error);
     if (status == MM_OK)
-        status = run_schedule(run, swept, &result.instability, error);
+        status = mm_cpu_follow_plan(run, plan, error);
+    if (status == MM_OK)
+        status = run_schedule(run, &result.instability, error);
     if (status == MM_OK)
         status = figures_of_merit(run, gradient != NULL, &result, error);
     if (status != MM_OK)
@@ -107,7 +98,7 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, 
         double *adjoint = mm_cpu_run_adjoint(run);
         for (size_t i = 0; i < size; i++)
             adjoint[i] *= by_ergotropy;
-        status = mm_cpu_adjoint_sweep(run, swept, point->lambda, gradient, error);
+        status = mm_cpu_adjoint_sweep(run, point->lambda, gradient, error);
     } else if (gradient != NULL) {
         for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)
             gradient[i] = (struct mm_channel_gradient){NAN, NAN};

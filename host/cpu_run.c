@@ -43,7 +43,7 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
     run->qubits = calloc(problem->batch_count, sizeof *run->qubits);
     run->derivatives = calloc(problem->batch_count, sizeof *run->derivatives);
     run->tail_signs = malloc((size_t)problem->tail);
-    run->checkpoints = calloc((size_t)MM_CHECKPOINT_DEPTH * (MM_CHECKPOINT_FAN + 1), sizeof *run->checkpoints);
+    run->checkpoints = calloc((size_t)MM_CHECKPOINT_DEPTH * (MM_SWEEP_PIECES + 1), sizeof *run->checkpoints);
     if (!run->batch_ends || !run->qubits || !run->derivatives || !run->tail_signs || !run->checkpoints)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a run of %zu batches and a tail of %lld collisions",
                        problem->batch_count, (long long)problem->tail);
@@ -60,9 +60,13 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
 void mm_cpu_run_free(struct mm_cpu_run *run)
 {
     mm_cpu_run_free_stores(run);
-    for (int i = 0; run->checkpoints != NULL && i < MM_CHECKPOINT_DEPTH * (MM_CHECKPOINT_FAN + 1); i++)
+    for (int i = 0; run->checkpoints != NULL && i < MM_CHECKPOINT_DEPTH * (MM_SWEEP_PIECES + 1); i++)
         free(run->checkpoints[i].data);
+    for (size_t i = 0; i < run->mark_capacity; i++)
+        free(run->marks[i].data);
+    free(run->entry.data);
     free(run->checkpoints);
+    free(run->marks);
     free(run->batch_ends);
     free(run->qubits);
     free(run->derivatives);
@@ -316,8 +320,8 @@ static bool same_qubit(struct mm_qubit a, struct mm_qubit b)
     return a.excited == b.excited && a.ground == b.ground && a.coherence == b.coherence;
 }
 
-/** target = window of Phi(source) with a qubit, in the store in use. */
-static void collide(struct mm_cpu_run *run, struct mm_qubit qubit, const void *source, void *target)
+/** The sweep over the run's window with the row factors of a qubit. */
+static struct mm_band_sweep sweep_with(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
     struct mm_cpu_store *store = mm_cpu_run_store(run);
     const struct mm_band_sweep sweep = mm_cpu_run_sweep(run);
@@ -326,7 +330,14 @@ static void collide(struct mm_cpu_run *run, struct mm_qubit qubit, const void *s
         store->rows_qubit = qubit;
         store->rows_levels = run->window.levels;
     }
-    store->loops->forward(&sweep, &qubit, source, target);
+    return sweep;
+}
+
+/** target = window of Phi(source) with a qubit, in the store in use. */
+static void collide(struct mm_cpu_run *run, struct mm_qubit qubit, const void *source, void *target)
+{
+    const struct mm_band_sweep sweep = sweep_with(run, qubit);
+    mm_cpu_run_store(run)->loops->forward(&sweep, &qubit, source, target);
     run->collision++;
 }
 
@@ -334,6 +345,14 @@ void mm_cpu_run_collide(struct mm_cpu_run *run, const void *source, void *target
 {
     enter_batch(run);
     collide(run, run->qubits[run->batch], source, target);
+}
+
+void mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix)
+{
+    mm_cpu_run_step_back(run);
+    const struct mm_qubit qubit = run->qubits[run->batch];
+    const struct mm_band_sweep sweep = sweep_with(run, qubit);
+    mm_cpu_run_store(run)->loops->backward(&sweep, &qubit, matrix);
 }
 
 /** Goes over to the window that a collision with a qubit needs; what a smaller one leaves outside is cleared. */

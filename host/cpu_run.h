@@ -8,6 +8,7 @@
 #include "eigen_lapack.h"
 #include "low_rank.h"
 #include "micromaser.h"
+#include "sweep_plan.h"
 
 /** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
 struct mm_window {
@@ -35,15 +36,10 @@ static inline struct mm_window mm_window_hull(struct mm_window a, struct mm_wind
 struct mm_checkpoint {
     struct mm_window window;
     struct mm_window narrow; /* what a derivative needs of it */
+    struct mm_window passed; /* the same for all states looked at up to the next one put aside */
     enum mm_precision precision;
     size_t capacity; /* bytes of data */
     void *data;
-};
-
-/** The collisions first .. end-1 of a schedule: from state `first` to state `end`. */
-struct mm_collision_range {
-    int64_t first;
-    int64_t end;
 };
 
 /** A state of the segment that the adjoint is working on, in the layout of the run. */
@@ -98,8 +94,13 @@ struct mm_cpu_run {
     double band_error;
     double truncation_population;
 
-    int8_t *tail_signs;                      /* [tail]: sign of E_k - E_{k-1} */
-    struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_CHECKPOINT_FAN + 1] */
+    int8_t *tail_signs;               /* [tail]: sign of E_k - E_{k-1} */
+    const struct mm_sweep_plan *plan; /* of the adjoint sweep that is to follow, borrowed; or NULL */
+    size_t passed_marks;              /* of the plan, whose states have been put aside */
+    size_t mark_capacity;
+    struct mm_checkpoint *marks;             /* [mark_capacity], the states at the plan's marks */
+    struct mm_checkpoint entry;              /* the adjoint where the sweep entered the present stretch */
+    struct mm_checkpoint *checkpoints;       /* [MM_CHECKPOINT_DEPTH][MM_SWEEP_PIECES + 1], between marks */
     struct mm_channel_gradient *derivatives; /* [batch_count] */
     struct mm_eigen eigen;
     struct mm_low_rank low_rank;
@@ -123,8 +124,7 @@ static inline double *mm_cpu_run_adjoint(const struct mm_cpu_run *run)
 }
 
 enum {
-    MM_CHECKPOINT_FAN = 128, /* pieces between the checkpoints of one level of the recursion */
-    MM_CHECKPOINT_DEPTH = 4, /* enough for 10^9 collisions */
+    MM_CHECKPOINT_DEPTH = 4, /* levels of recursion between marks: enough for 10^9 collisions */
 };
 
 /** Prepares a run for a problem, which must outlive it. *run is zero before; free it with mm_cpu_run_free. */
@@ -161,6 +161,9 @@ mm_status mm_cpu_run_advance_drawn(struct mm_cpu_run *run, const struct mm_drawn
 /** The same from one matrix of the store in use to another, in the window as it is: target = window of Phi(source).
  *  target must be zero outside the window. */
 void mm_cpu_run_collide(struct mm_cpu_run *run, const void *source, void *target);
+
+/** One collision backwards in the run's window: matrix = window of Phi^T(matrix), and the run stands before it. */
+void mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix);
 
 /** Makes room for a window; the state moves along. */
 mm_status mm_cpu_run_reserve(struct mm_cpu_run *run, struct mm_window window, struct mm_error *error);
@@ -215,9 +218,11 @@ double mm_cpu_run_purity(const struct mm_cpu_run *run);
  * in the window of the state. */
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error);
 
-/** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point. */
-mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_point *point, struct mm_evaluation *evaluation,
-                          struct mm_channel_gradient *gradient, struct mm_error *error);
+/** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point.
+ *  @param plans  of the problem, where gradient is not NULL; they must outlive the call */
+mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *plans, const struct mm_point *point,
+                          struct mm_evaluation *evaluation, struct mm_channel_gradient *gradient,
+                          struct mm_error *error);
 
 /** Evolves a state as mm_solver_evolve does. */
 mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, int64_t collisions, double *energies,
@@ -228,16 +233,34 @@ mm_status mm_cpu_evolve(struct mm_cpu_run *run, const struct mm_point *point, in
 mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_collision *drawn, int64_t collisions,
                               struct mm_state *state, struct mm_error *error);
 
-/** Puts the run's state aside at recursion level `depth` if the adjoint over a range is to begin again there: every
- * so many collisions, and at the end. */
-mm_status mm_cpu_checkpoint(struct mm_cpu_run *run, int depth, struct mm_collision_range range,
+/** Puts the window of a matrix of the store in use aside, in a precision. */
+mm_status mm_cpu_put_aside(const struct mm_cpu_run *run, const void *matrix, struct mm_window window,
+                           enum mm_precision precision, struct mm_checkpoint *checkpoint, struct mm_error *error);
+
+/** Puts the run's state aside, and what derivatives need of it. */
+mm_status mm_cpu_save_state(struct mm_cpu_run *run, enum mm_precision precision, struct mm_checkpoint *checkpoint,
                             struct mm_error *error);
 
-/** Sweeps the adjoint over the range of collisions that a schedule ends with and that has left checkpoints at depth
- * 0. The adjoint holds dL/dR_n on entry, in double precision.
+/** Brings the part of a matrix put aside that lies in a window into one of the store in use, which is zero outside
+ * that window and is so afterwards. */
+void mm_cpu_restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
+                    struct mm_window window);
+
+/** What the collisions up to a state are swept in. */
+enum mm_precision mm_cpu_sweep_precision(const struct mm_cpu_run *run, int64_t end);
+
+/** Makes a run that has just started put states aside for a sweep; NULL: for none. */
+mm_status mm_cpu_follow_plan(struct mm_cpu_run *run, const struct mm_sweep_plan *plan, struct mm_error *error);
+
+/** Puts the run's state aside if it is at the next mark of the run's plan. To be called before every collision of
+ * the range that the plan is for, and at its end. */
+mm_status mm_cpu_pass_mark(struct mm_cpu_run *run, struct mm_error *error);
+
+/** Sweeps the adjoint over the stretches of the run's plan, all of whose marks the run has passed. The adjoint
+ * holds dL/dR_n on entry, in double precision.
  *  @param lambda   weight of the instability
  *  @param gradient [free batches], out */
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, struct mm_collision_range range, double lambda,
-                               struct mm_channel_gradient *gradient, struct mm_error *error);
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double lambda, struct mm_channel_gradient *gradient,
+                               struct mm_error *error);
 
 #endif

@@ -280,6 +280,34 @@ static void adjoint_is_the_transpose(void **state)
     for_all_loops(check_adjoint, 2);
 }
 
+/** Without derivatives: the same matrix as with them, which is the transpose. */
+static void check_backward(const struct loops_case *loops, const struct band_case *test)
+{
+    const struct mm_band_sweep sweep = create_sweep(loops, test);
+    double by_q, by_x, *found = mm_allocate_doubles(test->size), *expected = mm_allocate_doubles(test->size);
+    void *matrix = in_precision(loops, test->adjoint, test->size);
+    void *with_derivatives = in_precision(loops, test->adjoint, test->size);
+    assert_true(found && expected);
+    loops->loops->backward(&sweep, &test->qubit, matrix);
+    loops->loops->adjoint(&sweep, &test->qubit, with_derivatives, with_derivatives, &by_q, &by_x);
+    take_doubles(loops, matrix, found, test->size);
+    take_doubles(loops, with_derivatives, expected, test->size);
+    for (size_t i = 0; i < test->size; i++)
+        assert_double_near(found[i], expected[i], loops->tolerance);
+    assert_window_is_kept(test, found);
+    free(matrix);
+    free(with_derivatives);
+    free(found);
+    free(expected);
+    free_sweep(sweep);
+}
+
+static void backward_is_the_adjoint(void **state)
+{
+    (void)state;
+    for_all_loops(check_backward, 4);
+}
+
 /** Sums of |elements| of every diagonal and row. */
 static void check_sums(const struct loops_case *loops, const struct band_case *test)
 {
@@ -319,9 +347,8 @@ static void loops_are_found_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forward_is_the_stencil),
-        cmocka_unit_test(adjoint_is_the_transpose),
-        cmocka_unit_test(sums_are_of_magnitudes),
+        cmocka_unit_test(forward_is_the_stencil),  cmocka_unit_test(adjoint_is_the_transpose),
+        cmocka_unit_test(backward_is_the_adjoint), cmocka_unit_test(sums_are_of_magnitudes),
         cmocka_unit_test(loops_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

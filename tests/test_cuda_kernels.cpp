@@ -739,17 +739,20 @@ void set_adjoint_end(const protocol &given, device_chains &device)
 std::vector<double> gradients_on_cpu(const protocol &given)
 {
     std::vector<double> all;
+    mm_error error = {};
+    mm_sweep_plans plans = {};
+    assert_ok(mm_sweep_plans_create(&plans, &given.problem, &error), error);
     for (const mm_point &point : given.points) {
-        mm_error error = {};
         mm_cpu_run run = {};
         mm_evaluation evaluation = {};
         std::vector<mm_channel_gradient> gradient(given.batches.size());
         assert_ok(mm_cpu_run_create(&run, &given.problem, mm_band_loops_find("portable"), &error), error);
-        assert_ok(mm_cpu_evaluate(&run, &point, &evaluation, gradient.data(), &error), error);
+        assert_ok(mm_cpu_evaluate(&run, &plans, &point, &evaluation, gradient.data(), &error), error);
         mm_cpu_run_free(&run);
         for (const mm_channel_gradient &share : gradient)
             all.insert(all.end(), {share.by_q, share.by_x});
     }
+    mm_sweep_plans_free(&plans);
     return all;
 }
 

@@ -1,0 +1,75 @@
+/* sweep_plan.h - which states of a run an adjoint sweep needs, and which collisions its derivatives are taken at.
+ */
+#ifndef MM_SWEEP_PLAN_H
+#define MM_SWEEP_PLAN_H
+
+#include "micromaser.h"
+
+/** The collisions first .. end-1 of a schedule: from state `first` to state `end`. */
+struct mm_collision_range {
+    int64_t first;
+    int64_t end;
+};
+
+/** How the derivative by the qubits of a stretch is summed over its collisions. */
+enum mm_stretch_kind {
+    MM_STRETCH_FIXED, /* not at all: the qubits are fixed */
+    MM_STRETCH_FEW,   /* by the collisions from its marks, with weights (collision_sum.h) */
+    MM_STRETCH_EVERY, /* every collision */
+};
+
+/** A state that is kept during the run. */
+struct mm_sweep_mark {
+    int64_t collision;
+    double weight;     /* of the collision from it, in a stretch of the kind FEW */
+    double correction; /* by which it differs from the weight in a looser sum: shows the error */
+};
+
+/** Collisions with one kind of sum: of one batch, and not across the start of the tail, unless every one counts. */
+struct mm_sweep_stretch {
+    struct mm_collision_range range;
+    enum mm_stretch_kind kind;
+    size_t first_mark;  /* at range.first */
+    size_t piece_count; /* between marks; the last one ends at the first mark after the stretch, at range.end */
+};
+
+/** The stretches from the first free batch to the end of the schedule. */
+struct mm_sweep_plan {
+    size_t stretch_count;
+    size_t mark_count;
+    struct mm_sweep_stretch *stretches; /* [stretch_count] */
+    struct mm_sweep_mark *marks;        /* [mark_count], of which the last is at the end of the schedule */
+    double error_limit;                 /* of corrections: see mm_sweep_plan_create */
+};
+
+enum { MM_SWEEP_PIECES = 128 }; /* most pieces of a range in which every collision counts */
+
+/** Collisions of a piece of a range in which every one counts. */
+int64_t mm_sweep_spacing(struct mm_collision_range range);
+
+/** Plans the sweep over a problem's schedule.
+ *  @param problem    with at least one free batch
+ *  @param tolerance  t of sums by few collisions, about the error in their largest term. Their corrections are
+ *                    towards a sum with the tolerance t^(2/3); a sum may be taken for right while these are below
+ *                    half of that, in what has been summed
+ *  @param plan       out; owned by the caller, who frees it with mm_sweep_plan_free
+ *  Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK, and nothing is left to free. */
+mm_status mm_sweep_plan_create(struct mm_sweep_plan *plan, const struct mm_problem *problem, double tolerance,
+                               struct mm_error *error);
+
+/** Frees the arrays of a plan. */
+void mm_sweep_plan_free(struct mm_sweep_plan *plan);
+
+/** The plans of a problem: for gradients that are right to 1e-10 of their largest terms, and for rough ones. */
+struct mm_sweep_plans {
+    struct mm_sweep_plan exact;
+    struct mm_sweep_plan rough;
+};
+
+/** Makes both; as mm_sweep_plan_create. */
+mm_status mm_sweep_plans_create(struct mm_sweep_plans *plans, const struct mm_problem *problem,
+                                struct mm_error *error);
+
+void mm_sweep_plans_free(struct mm_sweep_plans *plans);
+
+#endif
