@@ -18,9 +18,11 @@
  * exceeded.
  *
  * With rough phases there are several functions, from the roughest to the exact one. Whatever would end the
- * minimisation of a rough one leads to the value that the next one has at its best point instead, from where
- * everything goes on with the same memory: they are close, and so are their curvatures. One evaluation of those
- * allowed is kept for the exact one.
+ * minimisation of a rough one leads to the next one instead, and everything goes on with the same memory: they are
+ * close, and so are their curvatures. The next one is begun with where the model of the last one has its minimum,
+ * for that is where the next iteration would have gone. A function also ends where the model expects hardly any
+ * decrease from it, instead of after an iteration that shows as much. One evaluation of those allowed is kept for
+ * the exact one.
  *
  * Where the function has kinks a line search may find no acceptable step. The optimiser then goes back to the best
  * point it has seen and starts afresh from steepest descent; if that fails as well, without an iteration in
@@ -263,29 +265,6 @@ static double projected_gradient(const struct mm_optimizer *optimizer, const str
     return largest;
 }
 
-/* From rough values to better ones, exact ones if only one evaluation is left: asks for the best point again and
- * forgets what was said of it. */
-static enum mm_stop_reason leave_rough_phase(struct mm_optimizer *optimizer)
-{
-    const bool last = optimizer->evaluations + 1 >= optimizer->options.evaluations;
-    memcpy(optimizer->trial.x, optimizer->best.x, optimizer->n * sizeof *optimizer->trial.x);
-    optimizer->best.value = INFINITY;
-    optimizer->rough = last ? 0 : optimizer->rough - 1;
-    optimizer->restarted = false;
-    optimizer->phase = PHASE_START;
-    return MM_RUNNING;
-}
-
-/* The end, or that of a rough phase. */
-static enum mm_stop_reason finish(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
-{
-    if (optimizer->rough > 0)
-        return leave_rough_phase(optimizer);
-    optimizer->phase = PHASE_FINISHED;
-    optimizer->reason = reason;
-    return reason;
-}
-
 /* Longest step along the direction for which the bounds allow it. The first step of all has no scale yet: where
  * there are bounds it goes no further than the model's. */
 static double longest_step(const struct mm_optimizer *optimizer)
@@ -316,6 +295,52 @@ static double first_trial(const struct mm_optimizer *optimizer, double longest)
     return first;
 }
 
+/* Sets the direction from the iterate to the target of the step. */
+static void set_direction(struct mm_optimizer *optimizer)
+{
+    for (size_t i = 0; i < optimizer->n; i++)
+        optimizer->direction[i] = optimizer->step.target[i] - optimizer->current.x[i];
+}
+
+/* Puts the trial where the next function is to be begun with: where the model leads from the iterate, or where it
+ * has failed at the best point. */
+static void place_start(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
+{
+    const bool converged = reason == MM_CONVERGED_FTOL || reason == MM_CONVERGED_GTOL;
+    const double *x = optimizer->current.x;
+    memcpy(optimizer->trial.x, optimizer->best.x, optimizer->n * sizeof *optimizer->trial.x);
+    if (!converged || optimizer->memory.count == 0 ||
+        !mm_bound_step_minimum(&optimizer->step, &optimizer->memory, x, optimizer->current.gradient))
+        return;
+    set_direction(optimizer);
+    const double t = first_trial(optimizer, 1.0);
+    for (size_t i = 0; i < optimizer->n; i++)
+        optimizer->trial.x[i] = within_bounds(optimizer, i, x[i] + t * optimizer->direction[i]);
+}
+
+/* From rough values to better ones, exact ones if only one evaluation is left. What was said of the best point is
+ * forgotten. */
+static enum mm_stop_reason leave_rough_phase(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
+{
+    const bool last = optimizer->evaluations + 1 >= optimizer->options.evaluations;
+    place_start(optimizer, reason);
+    optimizer->best.value = INFINITY;
+    optimizer->rough = last ? 0 : optimizer->rough - 1;
+    optimizer->restarted = false;
+    optimizer->phase = PHASE_START;
+    return MM_RUNNING;
+}
+
+/* The end, or that of a rough phase. */
+static enum mm_stop_reason finish(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
+{
+    if (optimizer->rough > 0)
+        return leave_rough_phase(optimizer, reason);
+    optimizer->phase = PHASE_FINISHED;
+    optimizer->reason = reason;
+    return reason;
+}
+
 /* Sets direction and line search of a new iteration; false if the line is no descent. */
 static bool aim(struct mm_optimizer *optimizer)
 {
@@ -324,8 +349,7 @@ static bool aim(struct mm_optimizer *optimizer)
         mm_limited_memory_clear(&optimizer->memory);
         mm_bound_step_cauchy(&optimizer->step, &optimizer->memory, current->x, current->gradient);
     }
-    for (size_t i = 0; i < optimizer->n; i++)
-        optimizer->direction[i] = optimizer->step.target[i] - current->x[i];
+    set_direction(optimizer);
     double slope = mm_dot(optimizer->n, current->gradient, optimizer->direction);
     double longest = longest_step(optimizer);
     return mm_line_search_start(&optimizer->search, current->value, slope, first_trial(optimizer, longest), longest,
@@ -399,6 +423,21 @@ static enum mm_stop_reason go_on(struct mm_optimizer *optimizer, bool little)
     return little ? finish(optimizer, MM_CONVERGED_FTOL) : begin_iteration(optimizer);
 }
 
+/* With rough phases, whether the model expects hardly any decrease from the iterate: half the slope towards its
+ * minimum. It has to know the function in as many directions as there are, or as it can. */
+static bool expects_little(struct mm_optimizer *optimizer)
+{
+    const struct mm_optimizer_options *options = &optimizer->options;
+    const struct place *current = &optimizer->current;
+    const size_t most = (size_t)options->corrections, known = optimizer->memory.count;
+    if (options->rough_phases == 0 || known < (optimizer->n < most ? optimizer->n : most) ||
+        !mm_bound_step_minimum(&optimizer->step, &optimizer->memory, current->x, current->gradient))
+        return false;
+    set_direction(optimizer);
+    const double slope = mm_dot(optimizer->n, current->gradient, optimizer->direction);
+    return -0.5 * slope <= phase_end(optimizer).ftol * fmax(fabs(current->value), 1.0);
+}
+
 /* Makes the trial the next iterate. */
 static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
 {
@@ -409,7 +448,7 @@ static enum mm_stop_reason accept(struct mm_optimizer *optimizer)
     optimizer->iterations++;
     optimizer->restarted = false;
     const double least = phase_end(optimizer).ftol * fmax(fmax(fabs(before), fabs(after)), 1.0);
-    return go_on(optimizer, before - after <= least);
+    return go_on(optimizer, before - after <= least || expects_little(optimizer));
 }
 
 static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
@@ -417,7 +456,7 @@ static enum mm_stop_reason begin(struct mm_optimizer *optimizer, bool defined)
     if (!defined)
         return finish(optimizer, MM_STOPPED_LINE_SEARCH);
     copy_place(optimizer->n, &optimizer->current, &optimizer->trial);
-    return go_on(optimizer, false);
+    return go_on(optimizer, expects_little(optimizer));
 }
 
 /* What the line search makes of the trial. */

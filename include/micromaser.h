@@ -240,7 +240,8 @@ MM_API const char *mm_stop_reason_text(enum mm_stop_reason reason);
 
 /** What ends the minimisation of a function. */
 struct mm_phase_end {
-    double ftol; /* (f_k - f_{k+1}) / max(|f_k|, |f_{k+1}|, 1) <= ftol */
+    double ftol; /* (f_k - f_{k+1}) / max(|f_k|, |f_{k+1}|, 1) <= ftol; with rough phases also if the model, once it
+                    knows as many directions as there are variables, expects no more of the next iteration */
     double gtol; /* max_i |projected gradient_i| <= gtol */
 };
 
@@ -280,8 +281,8 @@ MM_API const double *mm_optimizer_ask(const struct mm_optimizer *optimizer);
 MM_API double mm_optimizer_gradient_limit(const struct mm_optimizer *optimizer);
 
 /** How many rough phases are not over: 0 if the value and gradient wanted next must be exact. Else they may be
- * those of a function close by that is cheaper, the same one during a phase. Where that function has its minimum
- * the optimiser asks once more, now for the next phase, and goes on from there with what it has learned. It ends
+ * those of a function close by that is cheaper, the same one during a phase. Where the optimiser expects the
+ * minimum of that function it asks for the next phase, and goes on from there with what it has learned. It ends
  * with exact values only. */
 MM_API int mm_optimizer_rough_phases_left(const struct mm_optimizer *optimizer);
 
