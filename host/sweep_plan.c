@@ -17,22 +17,17 @@ enum {
     /* Most marks where not every collision counts: with 120 levels their states fill 16 MB, and what does not fit
      * the caches takes as long to fetch as to compute again. */
     MARKS_MAX = 512,
+    PLANS = 2,        /* the exact one and the rough one */
+    KEPT_LENGTHS = 8, /* of stretches */
 };
 
 static const double LARGEST_SHARE = 0.6; /* of its collisions that a sum by few may take */
-static const double EXACT_TOLERANCE = 1e-13, ROUGH_TOLERANCE = 1e-6;
+static const double TOLERANCES[PLANS] = {1e-13, 1e-6};
 
 int64_t mm_sweep_spacing(struct mm_collision_range range)
 {
     const int64_t least = (range.end - range.first + MM_SWEEP_PIECES - 1) / MM_SWEEP_PIECES;
     return least > SPACING ? least : SPACING;
-}
-
-void mm_sweep_plan_free(struct mm_sweep_plan *plan)
-{
-    free(plan->stretches);
-    free(plan->marks);
-    *plan = (struct mm_sweep_plan){0};
 }
 
 /* --------------------------------------------------------------------------------------------- stretches */
@@ -96,36 +91,59 @@ static void mark_equally(struct mm_sweep_plan *plan, struct mm_sweep_stretch *st
         add_mark(plan, (struct mm_sweep_mark){k, 1.0, 0.0});
 }
 
-/** Two sums over a stretch, kept for the next one of the same length. */
+/** The sums over stretches of one length: for either plan a tight one, and a loose one that it is compared with. */
 struct stretch_sums {
-    int64_t length;       /* 0: none yet */
-    double tolerances[2]; /* the tight one's, and the loose one's */
-    struct mm_collision_sum sums[2];
+    int64_t length;
+    struct mm_collision_sum sums[PLANS][2];
 };
 
-static void free_sums(struct stretch_sums *known)
+/** Those of the last few lengths, which many a problem does with. */
+struct sum_table {
+    size_t found; /* lengths, the last ones of which are kept */
+    struct stretch_sums entries[KEPT_LENGTHS];
+};
+
+static void free_sums(struct stretch_sums *entry)
 {
-    for (int i = 0; i < 2; i++)
-        mm_collision_sum_free(&known->sums[i]);
-    known->length = 0;
+    for (int i = 0; i < PLANS; i++)
+        for (int j = 0; j < 2; j++)
+            mm_collision_sum_free(&entry->sums[i][j]);
+    entry->length = 0;
 }
 
-static mm_status find_sums(struct stretch_sums *known, int64_t length, struct mm_error *error)
+/** Of the sum that one with a tolerance is compared with. */
+static double loose_tolerance(double tolerance)
 {
-    if (known->length == length)
-        return MM_OK;
-    free_sums(known);
-    mm_status status = mm_collision_sums_find(length, 2, known->tolerances, known->sums, error);
+    return pow(tolerance, 2.0 / 3.0);
+}
+
+/** The sums over a length, which is not 0. */
+static mm_status find_sums(struct sum_table *table, int64_t length, const struct stretch_sums **found,
+                           struct mm_error *error)
+{
+    double tolerances[PLANS][2];
+    for (size_t i = 0; i < KEPT_LENGTHS; i++)
+        if (table->entries[i].length == length) {
+            *found = &table->entries[i];
+            return MM_OK;
+        }
+    struct stretch_sums *entry = &table->entries[table->found++ % KEPT_LENGTHS];
+    for (int i = 0; i < PLANS; i++) {
+        tolerances[i][0] = TOLERANCES[i];
+        tolerances[i][1] = loose_tolerance(TOLERANCES[i]);
+    }
+    free_sums(entry);
+    mm_status status = mm_collision_sums_find(length, (size_t)PLANS * 2, tolerances[0], entry->sums[0], error);
     if (status == MM_OK)
-        known->length = length;
+        entry->length = length;
+    *found = entry;
     return status;
 }
 
 /** Marks the collisions of a sum, and the first one in any case. */
 static void mark_terms(struct mm_sweep_plan *plan, const struct mm_sweep_stretch *stretch,
-                       const struct stretch_sums *known)
+                       const struct mm_collision_sum *tight, const struct mm_collision_sum *loose)
 {
-    const struct mm_collision_sum *tight = &known->sums[0], *loose = &known->sums[1];
     const int64_t first = stretch->range.first;
     if (tight->collisions[0] != 0)
         add_mark(plan, (struct mm_sweep_mark){first, 0.0, 0.0});
@@ -137,33 +155,42 @@ static void mark_terms(struct mm_sweep_plan *plan, const struct mm_sweep_stretch
     }
 }
 
+/** A plan that is being made. */
+struct draft {
+    struct mm_sweep_plan *plan;
+    int number; /* of the plan */
+    struct sum_table *table;
+};
+
 /** Marks the terms of a sum by few collisions, unless it takes too many: then every one counts. */
-static mm_status mark_few(struct mm_sweep_plan *plan, struct mm_sweep_stretch *stretch, struct stretch_sums *known,
-                          struct mm_error *error)
+static mm_status mark_few(const struct draft *draft, struct mm_sweep_stretch *stretch, struct mm_error *error)
 {
     const int64_t length = stretch->range.end - stretch->range.first;
-    mm_status status = find_sums(known, length, error);
+    const struct stretch_sums *entry;
+    mm_status status = find_sums(draft->table, length, &entry, error);
     if (status != MM_OK)
         return status;
-    if ((double)known->sums[0].count <= LARGEST_SHARE * (double)length) {
-        mark_terms(plan, stretch, known);
+    const struct mm_collision_sum *sums = entry->sums[draft->number];
+    if ((double)sums[0].count <= LARGEST_SHARE * (double)length) {
+        mark_terms(draft->plan, stretch, &sums[0], &sums[1]);
         return MM_OK;
     }
     stretch->kind = MM_STRETCH_EVERY;
-    mark_equally(plan, stretch);
+    mark_equally(draft->plan, stretch);
     return MM_OK;
 }
 
 /** Marks the states of all stretches, and the last state of the schedule. */
-static mm_status add_marks(struct mm_sweep_plan *plan, struct stretch_sums *known, struct mm_error *error)
+static mm_status add_marks(const struct draft *draft, struct mm_error *error)
 {
+    struct mm_sweep_plan *plan = draft->plan;
     mm_status status = MM_OK;
     plan->mark_count = 0;
     for (size_t i = 0; status == MM_OK && i < plan->stretch_count; i++) {
         struct mm_sweep_stretch *stretch = &plan->stretches[i];
         stretch->first_mark = plan->mark_count;
         if (stretch->kind == MM_STRETCH_FEW)
-            status = mark_few(plan, stretch, known, error);
+            status = mark_few(draft, stretch, error);
         else if (stretch->kind == MM_STRETCH_EVERY)
             mark_equally(plan, stretch);
         else
@@ -174,57 +201,49 @@ static mm_status add_marks(struct mm_sweep_plan *plan, struct stretch_sums *know
     return status;
 }
 
-/** Of the sum that a sum with a tolerance is compared with. */
-static double loose_tolerance(double tolerance)
+static mm_status create_plan(const struct draft *draft, const struct mm_problem *problem, struct mm_error *error)
 {
-    return pow(tolerance, 2.0 / 3.0);
-}
-
-static mm_status fill(struct mm_sweep_plan *plan, const struct mm_problem *problem, double tolerance,
-                      struct mm_error *error)
-{
-    struct stretch_sums known = {.tolerances = {tolerance, loose_tolerance(tolerance)}};
+    struct mm_sweep_plan *plan = draft->plan;
+    /* A batch has two parts at most where the tail starts, and one else. */
+    plan->stretches = calloc(problem->batch_count + 1, sizeof *plan->stretches);
+    plan->marks = calloc(MARKS_MAX, sizeof *plan->marks);
+    plan->error_limit = 0.5 * loose_tolerance(TOLERANCES[draft->number]);
+    if (plan->stretches == NULL || plan->marks == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for the plan of an adjoint sweep over %zu batches",
+                       problem->batch_count);
     add_stretches(plan, problem, true);
-    mm_status status = add_marks(plan, &known, error);
-    free_sums(&known);
+    mm_status status = add_marks(draft, error);
     if (status != MM_OK || plan->mark_count <= MARKS_MAX)
         return status;
     add_stretches(plan, problem, false);
-    return add_marks(plan, &known, error);
-}
-
-mm_status mm_sweep_plan_create(struct mm_sweep_plan *plan, const struct mm_problem *problem, double tolerance,
-                               struct mm_error *error)
-{
-    /* A batch has two parts at most where the tail starts, and one else. */
-    *plan = (struct mm_sweep_plan){.error_limit = 0.5 * loose_tolerance(tolerance)};
-    plan->stretches = calloc(problem->batch_count + 1, sizeof *plan->stretches);
-    plan->marks = calloc(MARKS_MAX, sizeof *plan->marks);
-    mm_status status = MM_OK;
-    if (plan->stretches == NULL || plan->marks == NULL)
-        status = mm_fail(error, MM_ERROR_MEMORY, "no memory for the plan of an adjoint sweep over %zu batches",
-                         problem->batch_count);
-    if (status == MM_OK)
-        status = fill(plan, problem, tolerance, error);
-    if (status != MM_OK)
-        mm_sweep_plan_free(plan);
-    return status;
+    return add_marks(draft, error);
 }
 
 mm_status mm_sweep_plans_create(struct mm_sweep_plans *plans, const struct mm_problem *problem,
                                 struct mm_error *error)
 {
+    struct sum_table table = {0};
+    struct mm_sweep_plan *both[PLANS] = {&plans->exact, &plans->rough};
+    mm_status status = MM_OK;
     *plans = (struct mm_sweep_plans){0};
-    mm_status status = mm_sweep_plan_create(&plans->exact, problem, EXACT_TOLERANCE, error);
-    if (status == MM_OK)
-        status = mm_sweep_plan_create(&plans->rough, problem, ROUGH_TOLERANCE, error);
+    for (int i = 0; status == MM_OK && i < PLANS; i++)
+        status = create_plan(&(struct draft){both[i], i, &table}, problem, error);
+    for (size_t i = 0; i < KEPT_LENGTHS; i++)
+        free_sums(&table.entries[i]);
     if (status != MM_OK)
         mm_sweep_plans_free(plans);
     return status;
 }
 
+static void free_plan(struct mm_sweep_plan *plan)
+{
+    free(plan->stretches);
+    free(plan->marks);
+    *plan = (struct mm_sweep_plan){0};
+}
+
 void mm_sweep_plans_free(struct mm_sweep_plans *plans)
 {
-    mm_sweep_plan_free(&plans->exact);
-    mm_sweep_plan_free(&plans->rough);
+    free_plan(&plans->exact);
+    free_plan(&plans->rough);
 }

@@ -39,7 +39,7 @@ struct mm_sweep_plan {
     size_t mark_count;
     struct mm_sweep_stretch *stretches; /* [stretch_count] */
     struct mm_sweep_mark *marks;        /* [mark_count], of which the last is at the end of the schedule */
-    double error_limit;                 /* of corrections: see mm_sweep_plan_create */
+    double error_limit;                 /* of corrections: see mm_sweep_plans */
 };
 
 enum { MM_SWEEP_PIECES = 128 }; /* most pieces of a range in which every collision counts */
@@ -47,29 +47,22 @@ enum { MM_SWEEP_PIECES = 128 }; /* most pieces of a range in which every collisi
 /** Collisions of a piece of a range in which every one counts. */
 int64_t mm_sweep_spacing(struct mm_collision_range range);
 
-/** Plans the sweep over a problem's schedule.
- *  @param problem    with at least one free batch
- *  @param tolerance  t of sums by few collisions, about the error in their largest term. Their corrections are
- *                    towards a sum with the tolerance t^(2/3); a sum may be taken for right while these are below
- *                    half of that, in what has been summed
- *  @param plan       out; owned by the caller, who frees it with mm_sweep_plan_free
- *  Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK, and nothing is left to free. */
-mm_status mm_sweep_plan_create(struct mm_sweep_plan *plan, const struct mm_problem *problem, double tolerance,
-                               struct mm_error *error);
-
-/** Frees the arrays of a plan. */
-void mm_sweep_plan_free(struct mm_sweep_plan *plan);
-
-/** The plans of a problem: for gradients that are right to 1e-10 of their largest terms, and for rough ones. */
+/** The plans of a problem. Sums by few collisions have a tolerance t, about their error in units of the largest
+ *  term, and corrections towards a sum with the tolerance t^(2/3); they may be taken for right while these are
+ * below half of that, in units of what has been summed. */
 struct mm_sweep_plans {
-    struct mm_sweep_plan exact;
-    struct mm_sweep_plan rough;
+    struct mm_sweep_plan exact; /* t = 1e-13: gradients are as right as by every collision, or nearly */
+    struct mm_sweep_plan rough; /* t = 1e-6 */
 };
 
-/** Makes both; as mm_sweep_plan_create. */
+/** Plans the sweeps over a problem's schedule.
+ *  @param problem  with at least one free batch
+ *  @param plans    out; owned by the caller, who frees them with mm_sweep_plans_free
+ *  Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK, and nothing is left to free. */
 mm_status mm_sweep_plans_create(struct mm_sweep_plans *plans, const struct mm_problem *problem,
                                 struct mm_error *error);
 
+/** Frees the arrays of both plans. */
 void mm_sweep_plans_free(struct mm_sweep_plans *plans);
 
 #endif

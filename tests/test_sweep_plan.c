@@ -15,7 +15,7 @@
 
 enum { BATCHES_MAX = 40 };
 
-/** What a stretch should be: its last collision's end and its kind. */
+/** What a stretch of the rough plan should be: its end and its kind. */
 struct expected {
     int64_t end;
     enum mm_stretch_kind kind;
@@ -48,16 +48,17 @@ static void check_plan(size_t batch_count, const struct mm_batch *batches, int64
 {
     const struct mm_problem problem = {
         .levels = 20, .batch_count = batch_count, .batches = batches, .tail = tail, .band_tolerance = 1e-16};
-    struct mm_sweep_plan plan;
-    assert_int_equal(mm_sweep_plan_create(&plan, &problem, 1e-6, NULL), MM_OK);
-    assert_int_equal(plan.stretch_count, count);
+    struct mm_sweep_plans plans;
+    assert_int_equal(mm_sweep_plans_create(&plans, &problem, NULL), MM_OK);
+    assert_int_equal(plans.rough.stretch_count, count);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(plan.stretches[i].range.end, expected[i].end);
-        assert_int_equal(plan.stretches[i].kind, expected[i].kind);
-        assert_true(i == 0 || plan.stretches[i].range.first == expected[i - 1].end);
+        assert_int_equal(plans.rough.stretches[i].range.end, expected[i].end);
+        assert_int_equal(plans.rough.stretches[i].kind, expected[i].kind);
+        assert_true(i == 0 || plans.rough.stretches[i].range.first == expected[i - 1].end);
     }
-    assert_marks_are_sound(&plan, mm_problem_collisions(&problem));
-    mm_sweep_plan_free(&plan);
+    assert_marks_are_sound(&plans.rough, mm_problem_collisions(&problem));
+    assert_marks_are_sound(&plans.exact, mm_problem_collisions(&problem));
+    mm_sweep_plans_free(&plans);
 }
 
 static void a_stream_is_cut_at_its_tail(void **state)
