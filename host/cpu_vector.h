@@ -76,4 +76,23 @@ MM_INLINE double sum_lanes(mm_vector value)
     return lanes[0];
 }
 
+/** Sums of the lanes of four vectors. */
+MM_INLINE void sum_four(const mm_vector *values, mm_number *sums)
+{
+#if MM_VECTOR_LENGTH == 4 && !defined(__clang__)
+    typedef mm_lane lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
+    const lanes even = {0, 4, 2, 6}, odd = {1, 5, 3, 7}, low = {0, 1, 4, 5}, high = {2, 3, 6, 7};
+    const mm_vector first =
+        __builtin_shuffle(values[0], values[1], even) + __builtin_shuffle(values[0], values[1], odd);
+    const mm_vector second =
+        __builtin_shuffle(values[2], values[3], even) + __builtin_shuffle(values[2], values[3], odd);
+    const mm_vector all = __builtin_shuffle(first, second, low) + __builtin_shuffle(first, second, high);
+    for (int i = 0; i < 4; i++)
+        sums[i] = all[i];
+#else
+    for (int i = 0; i < 4; i++)
+        sums[i] = (mm_number)sum_lanes(values[i]);
+#endif
+}
+
 #endif

@@ -16,7 +16,12 @@
 #include "cpu_vector.h"
 #include "tridiagonal.h"
 
-enum { COLUMNS_AT_ONCE = 4 };
+enum {
+    COLUMNS_AT_ONCE = 4,
+    /* In the transformation back: what the sixteen registers of AVX2 hold, or the 32 of AVX-512. */
+    REFLECTORS_AT_ONCE = 4,
+    BACK_COLUMNS = MM_VECTOR_LENGTH == 8 ? 4 : 2,
+};
 
 /** A column whose square is below this counts as zero: it is far below what a double can tell beside 1. */
 static const double SMALLEST_SQUARE = 1e-280;
@@ -54,8 +59,10 @@ MM_INLINE void pass_below(const struct pass *pass, int column, int first_row)
     const size_t stride = pass->target->stride;
     double *matrix = pass->target->matrix + (size_t)column * stride;
     double v_column[COLUMNS_AT_ONCE], w_column[COLUMNS_AT_ONCE], u_column[COLUMNS_AT_ONCE];
-    mm_vector sums[COLUMNS_AT_ONCE] = {{0}};
+    const mm_vector zero = {0};
+    mm_vector sums[COLUMNS_AT_ONCE];
     for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
+        sums[c] = zero; /* an initialiser of all would become a loop over bytes */
         v_column[c] = pass->v[column + c];
         w_column[c] = pass->w[column + c];
         u_column[c] = pass->u[column + c];
@@ -72,8 +79,10 @@ MM_INLINE void pass_below(const struct pass *pass, int column, int first_row)
         }
         store(pass->p + i, p);
     }
+    double down[COLUMNS_AT_ONCE];
+    sum_four(sums, down);
     for (int c = 0; c < COLUMNS_AT_ONCE; c++)
-        pass->p[column + c] += sum_lanes(sums[c]);
+        pass->p[column + c] += down[c];
 }
 
 /** Brings everything from column `first` on up to date, and p = A u for it. */
@@ -166,47 +175,74 @@ static void tridiagonalize(const struct mm_tridiagonal *target)
     take_column(&pass, last);
 }
 
-/** Two reflectors, u first, then v, on some columns of Z from row `start` on.
- *  @param product  u^T v, by which the second sees the first */
-MM_INLINE void reflect_twice(const double *u, const double *v, double u_scale, double v_scale, double product,
-                             int start, int rows, size_t stride, double *columns)
+/** Reflectors that are applied together, those of the columns first + 3 .. first of the reduced matrix, in this
+ * order. They begin in the same block of rows. */
+struct reflectors {
+    const double *u[REFLECTORS_AT_ONCE];
+    double scales[REFLECTORS_AT_ONCE];
+    double products[REFLECTORS_AT_ONCE]
+                   [REFLECTORS_AT_ONCE]; /* u_i^T u_j, i < j: by these the later see the earlier */
+    int start;                           /* first row of the block */
+};
+
+/** @param zeros  stands for reflectors beyond the last one */
+static struct reflectors gather_reflectors(const struct mm_tridiagonal *reduced, int first, const double *zeros)
 {
-    mm_vector u_sums[COLUMNS_AT_ONCE] = {{0}}, v_sums[COLUMNS_AT_ONCE] = {{0}};
-    double u_shares[COLUMNS_AT_ONCE], v_shares[COLUMNS_AT_ONCE];
-    for (int i = start; i < rows; i += MM_VECTOR_LENGTH)
-        for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
-            const mm_vector element = load(columns + (size_t)c * stride + i);
-            u_sums[c] += element * load(u + i);
-            v_sums[c] += element * load(v + i);
-        }
-    for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
-        u_shares[c] = u_scale * sum_lanes(u_sums[c]);
-        v_shares[c] = v_scale * (sum_lanes(v_sums[c]) - u_shares[c] * product);
+    const int rows = mm_band_columns(reduced->levels);
+    struct reflectors group;
+    group.start = first / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
+    for (int i = 0; i < REFLECTORS_AT_ONCE; i++) {
+        const int k = first + REFLECTORS_AT_ONCE - 1 - i;
+        const bool exists = k < reduced->levels - 1;
+        group.u[i] = exists ? reduced->matrix + (size_t)k * reduced->stride : zeros;
+        group.scales[i] = exists ? reduced->scales[k] : 0.0;
+        for (int j = 0; j < i; j++)
+            group.products[j][i] = dot(group.start, rows, group.u[j], group.u[i]);
     }
-    for (int i = start; i < rows; i += MM_VECTOR_LENGTH) {
-        const mm_vector u_rows = load(u + i), v_rows = load(v + i);
-        for (int c = 0; c < COLUMNS_AT_ONCE; c++) {
-            double *place = columns + (size_t)c * stride + i;
-            store(place, load(place) - u_rows * u_shares[c] - v_rows * v_shares[c]);
-        }
-    }
+    return group;
 }
 
-/** Z = Q Z, the last reflector first. Two at a time halve the stores; where their number is odd, the last one has a
- *  partner of zeros. */
+/** All of them on some columns of Z. */
+MM_INLINE void reflect(const struct reflectors *group, int rows, size_t stride, double *columns)
+{
+    const mm_vector zero = {0};
+    mm_vector sums[BACK_COLUMNS][REFLECTORS_AT_ONCE];
+    double shares[BACK_COLUMNS][REFLECTORS_AT_ONCE];
+    for (int c = 0; c < BACK_COLUMNS; c++)
+        for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
+            sums[c][r] = zero;
+    for (int i = group->start; i < rows; i += MM_VECTOR_LENGTH)
+        for (int c = 0; c < BACK_COLUMNS; c++)
+            for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
+                sums[c][r] += load(columns + (size_t)c * stride + i) * load(group->u[r] + i);
+    for (int c = 0; c < BACK_COLUMNS; c++) {
+        double sum[REFLECTORS_AT_ONCE];
+        sum_four(sums[c], sum);
+        for (int r = 0; r < REFLECTORS_AT_ONCE; r++) {
+            for (int earlier = 0; earlier < r; earlier++)
+                sum[r] -= shares[c][earlier] * group->products[earlier][r];
+            shares[c][r] = group->scales[r] * sum[r];
+        }
+    }
+    for (int i = group->start; i < rows; i += MM_VECTOR_LENGTH)
+        for (int c = 0; c < BACK_COLUMNS; c++) {
+            double *place = columns + (size_t)c * stride + i;
+            mm_vector element = load(place);
+            for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
+                element -= load(group->u[r] + i) * shares[c][r];
+            store(place, element);
+        }
+}
+
+/** Z = Q Z, the last reflectors first. */
 static void transform_back(const struct mm_tridiagonal *reduced, double *vectors)
 {
-    const size_t stride = reduced->stride;
     const int rows = mm_band_columns(reduced->levels);
-    double *const products = reduced->scratch, *const zeros = reduced->scratch + stride;
-    memset(zeros, 0, stride * sizeof(double));
-    for (int k = reduced->levels - 2; k > 0; k -= 2)
-        products[k] =
-            dot(k, rows, reduced->matrix + (size_t)k * stride, reduced->matrix + (size_t)(k - 1) * stride);
-    for (int column = 0; column < rows; column += COLUMNS_AT_ONCE)
-        for (int k = reduced->levels - 2; k >= 0; k -= 2) {
-            const double *u = reduced->matrix + (size_t)k * stride, *v = k > 0 ? u - stride : zeros;
-            reflect_twice(u, v, reduced->scales[k], k > 0 ? reduced->scales[k - 1] : 0.0, k > 0 ? products[k] : 0.0,
-                          k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK, rows, stride, vectors + (size_t)column * stride);
-        }
+    const int last = (reduced->levels - 2) / REFLECTORS_AT_ONCE * REFLECTORS_AT_ONCE;
+    memset(reduced->scratch, 0, reduced->stride * sizeof(double));
+    for (int first = reduced->levels > 1 ? last : -1; first >= 0; first -= REFLECTORS_AT_ONCE) {
+        const struct reflectors group = gather_reflectors(reduced, first, reduced->scratch);
+        for (int column = 0; column < rows; column += BACK_COLUMNS)
+            reflect(&group, rows, reduced->stride, vectors + (size_t)column * reduced->stride);
+    }
 }
