@@ -106,7 +106,7 @@ static struct edge edge_above(const struct mm_cpu_run *run, struct mm_qubit qubi
     int levels = run->window.levels;
     if (levels >= run->levels)
         return edge;
-    double reach = fabs(mm_collision_sin(run->g, levels, run->levels)) * (qubit.excited + qubit.coherence);
+    double reach = fabs(run->sine_above) * (qubit.excited + qubit.coherence);
     double outer = 2.0 * row_sum(run, levels - 1);
     edge.dropped = reach * outer;
     edge.watched = run->derivative ? outer + 2.0 * row_sum(run, levels - 2) : edge.dropped;

@@ -91,6 +91,7 @@ struct mm_cpu_run {
     int64_t collision;
     size_t batch; /* batch of the next collision */
     struct mm_window window;
+    double sine_above; /* S_L at the top of the window, which the tables leave out */
     double band_error;
     double truncation_population;
 

@@ -77,6 +77,7 @@ static void fill_sines(struct mm_cpu_run *run, int first)
     const int levels = run->window.levels, rest = first < levels ? first : levels;
     for (int n = first; n < levels; n++)
         sine[n] = mm_collision_sin(run->g, n, run->levels);
+    run->sine_above = mm_collision_sin(run->g, levels, run->levels);
     memset(sine + levels, 0, (size_t)(table_size(run) - levels) * sizeof(double));
     if (single->sine != NULL)
         narrow(sine + rest, (float *)single->sine + rest, (size_t)(table_size(run) - rest));
