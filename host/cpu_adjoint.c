@@ -29,11 +29,6 @@
 #include "cpu_run.h"
 #include "memory.h"
 
-/* Collisions of a segment. With 120 levels its states fill about half a megabyte; half or twice as many are no
- * faster. It is the same for all sizes, because the windows of the segments, and with them the last digits of
- * a gradient, must not depend on how much memory earlier points have needed. */
-enum { SEGMENT_COLLISIONS = 16 };
-
 /** Derivatives by q and by x, added up. */
 struct sums {
     double by_q;
@@ -74,37 +69,28 @@ static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct m
     return MM_OK;
 }
 
-/** Brings a state that was put aside into one of the segment's places, in the run's window. */
-static void place_state(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint,
-                        struct mm_segment_state *state)
-{
-    mm_cpu_run_clip(run, state->data, state->window, run->window);
-    mm_cpu_restore(run, checkpoint, state->data, run->window);
-    state->window = run->window;
-}
-
 /** The window of what lies between a state that was put aside and the next one. */
 static struct mm_window window_between(const struct mm_checkpoint *checkpoint)
 {
     return mm_window_hull(checkpoint->passed, checkpoint[1].narrow);
 }
 
-/** Recomputes the states of a segment, which lies between a state that was put aside and the next one. */
-static mm_status recompute_segment(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint,
-                                   struct mm_collision_range range, struct mm_error *error)
+/** Computes again `count` states, from one that was put aside on, in the window up to the next one. */
+static mm_status recompute_segment(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, int64_t first,
+                                   int64_t count, struct mm_error *error)
 {
-    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, range.end), error);
-    if (status == MM_OK)
-        status = reserve_segment(run, range.end - range.first, error);
+    mm_status status = reserve_segment(run, count, error);
     if (status != MM_OK)
         return status;
     struct mm_segment_state *segment = mm_cpu_run_store(run)->segment;
-    mm_cpu_run_seek(run, range.first, window_between(checkpoint));
-    place_state(run, checkpoint, &segment[0]);
-    for (int64_t k = 1; k < range.end - range.first; k++) {
+    mm_cpu_run_seek(run, first, window_between(checkpoint));
+    for (int64_t k = 0; k < count; k++) {
         mm_cpu_run_clip(run, segment[k].data, segment[k].window, run->window);
         segment[k].window = run->window;
-        mm_cpu_run_collide(run, segment[k - 1].data, segment[k].data);
+        if (k == 0)
+            mm_cpu_restore(run, checkpoint, segment[k].data, run->window);
+        else
+            mm_cpu_run_collide(run, segment[k - 1].data, segment[k].data);
     }
     return MM_OK;
 }
@@ -170,7 +156,9 @@ static mm_status sweep_segment(struct sweep *sweep, const struct mm_checkpoint *
                                struct mm_collision_range range, struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
-    mm_status status = recompute_segment(run, checkpoint, range, error);
+    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, range.end), error);
+    if (status == MM_OK)
+        status = recompute_segment(run, checkpoint, range.first, range.end - range.first, error);
     if (status != MM_OK)
         return status;
     enter_segment(sweep);
@@ -208,7 +196,7 @@ static mm_status refine(struct mm_cpu_run *run, const struct mm_checkpoint *from
 static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_checkpoint *checkpoint,
                              struct mm_collision_range range, struct mm_error *error)
 {
-    if (range.end - range.first <= SEGMENT_COLLISIONS)
+    if (range.end - range.first <= MM_SWEEP_SEGMENT)
         return sweep_segment(sweep, checkpoint, range, error);
     struct mm_checkpoint *finer = sweep->run->checkpoints + (ptrdiff_t)depth * (MM_SWEEP_PIECES + 1);
     mm_status status = refine(sweep->run, checkpoint, finer, range, error);
@@ -221,41 +209,41 @@ static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_che
     return status;
 }
 
-/** The first collision of a piece, whose derivatives count with the weight of its mark. */
-static mm_status sweep_marked(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
-                              const struct mm_sweep_mark *mark, struct mm_error *error)
+/** Adds a term to the sums of the present stretch. */
+static void add_weighted(struct sweep *sweep, struct sums value, const struct mm_sweep_term *term)
 {
-    struct mm_cpu_run *run = sweep->run;
-    mm_status status = reserve_segment(run, 1, error);
-    if (status != MM_OK)
-        return status;
-    struct mm_segment_state *state = &mm_cpu_run_store(run)->segment[0];
-    place_state(run, checkpoint, state);
-    const struct sums term = sweep_collision(sweep, state->data);
-    sweep->few.by_q += mark->weight * term.by_q;
-    sweep->few.by_x += mark->weight * term.by_x;
-    sweep->magnitude += fabs(mark->weight) * (fabs(term.by_q) + fabs(term.by_x));
-    sweep->corrections.by_q += mark->correction * term.by_q;
-    sweep->corrections.by_x += mark->correction * term.by_x;
-    return MM_OK;
+    sweep->few.by_q += term->weight * value.by_q;
+    sweep->few.by_x += term->weight * value.by_x;
+    sweep->magnitude += fabs(term->weight) * (fabs(value.by_q) + fabs(value.by_x));
+    sweep->corrections.by_q += term->correction * value.by_q;
+    sweep->corrections.by_x += term->correction * value.by_x;
 }
 
-/** A piece of which only the first collision may count. */
+/** A piece of which only the terms from its mark on count, if there are any. */
 static mm_status sweep_few(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
                            const struct mm_sweep_mark *mark, struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
-    const bool counts = mark->weight != 0.0;
-    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, mark[1].collision), error);
+    const struct mm_sweep_term *terms = run->plan->terms;
+    const int64_t first = mark->collision, end = mark[1].collision;
+    size_t left = mark[1].first_term;
+    mm_status status = mm_cpu_run_use(run, mm_cpu_sweep_precision(run, end), error);
+    if (status == MM_OK && left > mark->first_term)
+        status = recompute_segment(run, checkpoint, first, terms[left - 1].collision + 1 - first, error);
     if (status != MM_OK)
         return status;
-    mm_cpu_run_seek(run, mark[1].collision, window_between(checkpoint));
+    const struct mm_cpu_store *store = mm_cpu_run_store(run);
+    mm_cpu_run_seek(run, end, window_between(checkpoint));
     enter_segment(sweep);
-    while (run->collision > mark->collision + counts) {
-        mm_cpu_run_collide_back(run, mm_cpu_run_store(run)->adjoint);
-        add_source(sweep, run->collision);
-    }
-    return counts ? sweep_marked(sweep, checkpoint, mark, error) : MM_OK;
+    for (int64_t k = end - 1; k >= first; k--)
+        if (left > mark->first_term && terms[left - 1].collision == k) {
+            left--;
+            add_weighted(sweep, sweep_collision(sweep, store->segment[k - first].data), &terms[left]);
+        } else {
+            mm_cpu_run_collide_back(run, store->adjoint);
+            add_source(sweep, k);
+        }
+    return MM_OK;
 }
 
 /** The pieces of a stretch, last one first. */

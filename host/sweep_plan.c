@@ -12,7 +12,6 @@
 #include "sweep_plan.h"
 
 enum {
-    SPACING = 16,  /* With 120 levels the states of so many collisions fill half a megabyte. */
     SHORTEST = 64, /* collisions of a stretch that is not summed over all of them */
     /* Most marks where not every collision counts: with 120 levels their states fill 16 MB, and what does not fit
      * the caches takes as long to fetch as to compute again. */
@@ -21,13 +20,16 @@ enum {
     KEPT_LENGTHS = 8, /* of stretches */
 };
 
-static const double LARGEST_SHARE = 0.6; /* of its collisions that a sum by few may take */
+static const double LARGEST_SHARE = 0.95; /* of its collisions that a sum by few may take */
 static const double TOLERANCES[PLANS] = {1e-13, 1e-6};
+
+/* Collisions from one term to the next that take less time than to put a state aside and fetch it. */
+static const int NEAREST[PLANS] = {4, 2};
 
 int64_t mm_sweep_spacing(struct mm_collision_range range)
 {
     const int64_t least = (range.end - range.first + MM_SWEEP_PIECES - 1) / MM_SWEEP_PIECES;
-    return least > SPACING ? least : SPACING;
+    return least > MM_SWEEP_SEGMENT ? least : MM_SWEEP_SEGMENT;
 }
 
 /* --------------------------------------------------------------------------------------------- stretches */
@@ -77,10 +79,10 @@ static void add_stretches(struct mm_sweep_plan *plan, const struct mm_problem *p
 /* ------------------------------------------------------------------------------------------------- marks */
 
 /** Counts those that there is no room for as well. */
-static void add_mark(struct mm_sweep_plan *plan, struct mm_sweep_mark mark)
+static void add_mark(struct mm_sweep_plan *plan, int64_t collision)
 {
     if (plan->mark_count < MARKS_MAX)
-        plan->marks[plan->mark_count] = mark;
+        plan->marks[plan->mark_count] = (struct mm_sweep_mark){collision, plan->term_count};
     plan->mark_count++;
 }
 
@@ -88,7 +90,7 @@ static void mark_equally(struct mm_sweep_plan *plan, struct mm_sweep_stretch *st
 {
     const int64_t spacing = mm_sweep_spacing(stretch->range);
     for (int64_t k = stretch->range.first; k < stretch->range.end; k += spacing)
-        add_mark(plan, (struct mm_sweep_mark){k, 1.0, 0.0});
+        add_mark(plan, k);
 }
 
 /** The sums over stretches of one length: for either plan a tight one, and a loose one that it is compared with. */
@@ -140,18 +142,20 @@ static mm_status find_sums(struct sum_table *table, int64_t length, const struct
     return status;
 }
 
-/** Marks the collisions of a sum, and the first one in any case. */
-static void mark_terms(struct mm_sweep_plan *plan, const struct mm_sweep_stretch *stretch,
-                       const struct mm_collision_sum *tight, const struct mm_collision_sum *loose)
+/** Takes the terms of a sum over a stretch. A term near the one before is reached from the same mark. */
+static void add_terms(struct mm_sweep_plan *plan, int64_t first, int nearest, const struct mm_collision_sum *tight,
+                      const struct mm_collision_sum *loose)
 {
-    const int64_t first = stretch->range.first;
-    if (tight->collisions[0] != 0)
-        add_mark(plan, (struct mm_sweep_mark){first, 0.0, 0.0});
-    for (int i = 0, j = 0; i < tight->count; i++) {
-        struct mm_sweep_mark mark = {first + tight->collisions[i], tight->weights[i], -tight->weights[i]};
+    int64_t mark = first, before = first;
+    add_mark(plan, first);
+    for (int i = 0, j = 0; i < tight->count && plan->mark_count <= MARKS_MAX; i++) {
+        struct mm_sweep_term term = {first + tight->collisions[i], tight->weights[i], -tight->weights[i]};
         if (j < loose->count && loose->collisions[j] == tight->collisions[i])
-            mark.correction += loose->weights[j++];
-        add_mark(plan, mark);
+            term.correction += loose->weights[j++];
+        if (term.collision - before > nearest || term.collision - mark >= MM_SWEEP_SEGMENT)
+            add_mark(plan, mark = term.collision);
+        before = term.collision;
+        plan->terms[plan->term_count++] = term;
     }
 }
 
@@ -162,8 +166,8 @@ struct draft {
     struct sum_table *table;
 };
 
-/** Marks the terms of a sum by few collisions, unless it takes too many: then every one counts. */
-static mm_status mark_few(const struct draft *draft, struct mm_sweep_stretch *stretch, struct mm_error *error)
+/** Takes a sum by few collisions, unless it takes too many: then every one counts. */
+static mm_status sum_by_few(const struct draft *draft, struct mm_sweep_stretch *stretch, struct mm_error *error)
 {
     const int64_t length = stretch->range.end - stretch->range.first;
     const struct stretch_sums *entry;
@@ -172,7 +176,7 @@ static mm_status mark_few(const struct draft *draft, struct mm_sweep_stretch *st
         return status;
     const struct mm_collision_sum *sums = entry->sums[draft->number];
     if ((double)sums[0].count <= LARGEST_SHARE * (double)length) {
-        mark_terms(draft->plan, stretch, &sums[0], &sums[1]);
+        add_terms(draft->plan, stretch->range.first, NEAREST[draft->number], &sums[0], &sums[1]);
         return MM_OK;
     }
     stretch->kind = MM_STRETCH_EVERY;
@@ -185,19 +189,19 @@ static mm_status add_marks(const struct draft *draft, struct mm_error *error)
 {
     struct mm_sweep_plan *plan = draft->plan;
     mm_status status = MM_OK;
-    plan->mark_count = 0;
+    plan->mark_count = plan->term_count = 0;
     for (size_t i = 0; status == MM_OK && i < plan->stretch_count; i++) {
         struct mm_sweep_stretch *stretch = &plan->stretches[i];
         stretch->first_mark = plan->mark_count;
         if (stretch->kind == MM_STRETCH_FEW)
-            status = mark_few(draft, stretch, error);
+            status = sum_by_few(draft, stretch, error);
         else if (stretch->kind == MM_STRETCH_EVERY)
             mark_equally(plan, stretch);
         else
-            add_mark(plan, (struct mm_sweep_mark){stretch->range.first, 0.0, 0.0});
+            add_mark(plan, stretch->range.first);
         stretch->piece_count = plan->mark_count - stretch->first_mark;
     }
-    add_mark(plan, (struct mm_sweep_mark){plan->stretches[plan->stretch_count - 1].range.end, 0.0, 0.0});
+    add_mark(plan, plan->stretches[plan->stretch_count - 1].range.end);
     return status;
 }
 
@@ -207,8 +211,9 @@ static mm_status create_plan(const struct draft *draft, const struct mm_problem 
     /* A batch has two parts at most where the tail starts, and one else. */
     plan->stretches = calloc(problem->batch_count + 1, sizeof *plan->stretches);
     plan->marks = calloc(MARKS_MAX, sizeof *plan->marks);
+    plan->terms = calloc((size_t)MARKS_MAX * MM_SWEEP_SEGMENT, sizeof *plan->terms);
     plan->error_limit = 0.5 * loose_tolerance(TOLERANCES[draft->number]);
-    if (plan->stretches == NULL || plan->marks == NULL)
+    if (plan->stretches == NULL || plan->marks == NULL || plan->terms == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the plan of an adjoint sweep over %zu batches",
                        problem->batch_count);
     add_stretches(plan, problem, true);
@@ -239,6 +244,7 @@ static void free_plan(struct mm_sweep_plan *plan)
 {
     free(plan->stretches);
     free(plan->marks);
+    free(plan->terms);
     *plan = (struct mm_sweep_plan){0};
 }
 

@@ -14,14 +14,20 @@ struct mm_collision_range {
 /** How the derivative by the qubits of a stretch is summed over its collisions. */
 enum mm_stretch_kind {
     MM_STRETCH_FIXED, /* not at all: the qubits are fixed */
-    MM_STRETCH_FEW,   /* by the collisions from its marks, with weights (collision_sum.h) */
+    MM_STRETCH_FEW,   /* by some of them, with weights (collision_sum.h) */
     MM_STRETCH_EVERY, /* every collision */
 };
 
 /** A state that is kept during the run. */
 struct mm_sweep_mark {
     int64_t collision;
-    double weight;     /* of the collision from it, in a stretch of the kind FEW */
+    size_t first_term; /* the terms of a stretch of the kind FEW, up to those of the next mark */
+};
+
+/** A collision that counts in a stretch of the kind FEW. */
+struct mm_sweep_term {
+    int64_t collision;
+    double weight;
     double correction; /* by which it differs from the weight in a looser sum: shows the error */
 };
 
@@ -37,12 +43,22 @@ struct mm_sweep_stretch {
 struct mm_sweep_plan {
     size_t stretch_count;
     size_t mark_count;
+    size_t term_count;
     struct mm_sweep_stretch *stretches; /* [stretch_count] */
     struct mm_sweep_mark *marks;        /* [mark_count], of which the last is at the end of the schedule */
+    struct mm_sweep_term *terms;        /* [term_count], ascending, fewer than MM_SWEEP_SEGMENT from their marks */
     double error_limit;                 /* of corrections: see mm_sweep_plans */
 };
 
-enum { MM_SWEEP_PIECES = 128 }; /* most pieces of a range in which every collision counts */
+enum {
+    MM_SWEEP_PIECES = 128, /* most pieces of a range in which every collision counts */
+
+    /* Collisions of a segment, whose states are computed again together. With 120 levels they fill about half a
+     * megabyte; half or twice as many are no faster. It is the same for all sizes, because the windows of the
+     * segments, and with them the last digits of a gradient, must not depend on how much memory earlier points have
+     * needed. */
+    MM_SWEEP_SEGMENT = 16,
+};
 
 /** Collisions of a piece of a range in which every one counts. */
 int64_t mm_sweep_spacing(struct mm_collision_range range);

@@ -30,9 +30,14 @@ static void assert_marks_are_sound(const struct mm_sweep_plan *plan, int64_t col
         double weights = 0.0;
         assert_int_equal(stretch->first_mark, mark);
         assert_int_equal(plan->marks[mark].collision, stretch->range.first);
-        for (size_t j = 0; j < stretch->piece_count; j++) {
-            weights += plan->marks[mark + j].weight;
-            assert_true(plan->marks[mark + j].collision < plan->marks[mark + j + 1].collision);
+        for (size_t j = mark; j < mark + stretch->piece_count; j++) {
+            assert_true(plan->marks[j].collision < plan->marks[j + 1].collision);
+            for (size_t k = plan->marks[j].first_term; k < plan->marks[j + 1].first_term; k++) {
+                weights += plan->terms[k].weight;
+                assert_true(plan->terms[k].collision >= plan->marks[j].collision);
+                assert_true(plan->terms[k].collision < plan->marks[j].collision + MM_SWEEP_SEGMENT);
+                assert_true(plan->terms[k].collision < plan->marks[j + 1].collision);
+            }
         }
         if (stretch->kind == MM_STRETCH_FEW) /* the sum of ones */
             assert_double_near(weights, (double)(stretch->range.end - stretch->range.first), 1e-3);
@@ -130,12 +135,12 @@ static void sums_that_do_not_hold_are_not_used(void **state)
     assert_int_equal(mm_sweep_plans_create(&plans, &stream.problem, NULL), MM_OK);
     const struct mm_channel_gradient expected = gradient_with(&stream, &plans);
     const double scale = fmax(fabs(expected.by_q), fabs(expected.by_x));
-    for (size_t i = 0; i < plans.exact.mark_count; i++)
-        plans.exact.marks[i].weight *= 1.5;
+    for (size_t i = 0; i < plans.exact.term_count; i++)
+        plans.exact.terms[i].weight *= 1.5;
     const struct mm_channel_gradient trusted = gradient_with(&stream, &plans);
     assert_true(fmax(fabs(trusted.by_q - expected.by_q), fabs(trusted.by_x - expected.by_x)) > 0.1 * scale);
-    for (size_t i = 0; i < plans.exact.mark_count; i++)
-        plans.exact.marks[i].correction = 1e-3 * plans.exact.marks[i].weight;
+    for (size_t i = 0; i < plans.exact.term_count; i++)
+        plans.exact.terms[i].correction = 1e-3 * plans.exact.terms[i].weight;
     const struct mm_channel_gradient found = gradient_with(&stream, &plans);
     assert_double_near(found.by_q, expected.by_q, 1e-10 * scale);
     assert_double_near(found.by_x, expected.by_x, 1e-10 * scale);
