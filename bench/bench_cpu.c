@@ -285,7 +285,8 @@ static void report_loop(struct loop_count count, double seconds, const struct co
 
 static void report_loops(const struct machine_limits *limits)
 {
-    const struct loop_count forward = {"forward", 10, 7, 2}, adjoint = {"adjoint with derivatives", 16, 6, 2};
+    const struct loop_count forward = {"forward", 10, 7, 2}, backward = {"backward", 10, 7, 2},
+                            adjoint = {"backward with derivatives", 16, 6, 2};
     struct collision_loop loop = measure_collision_loop(LOOP_LEVELS, LOOP_BANDS);
     printf(
         "\n| one collision, %s, %d levels, %d diagonals | multiply-adds an element | loads | stores | these alone, "
@@ -293,6 +294,7 @@ static void report_loops(const struct machine_limits *limits)
         "|---|---|---|---|---|---|---|---|\n",
         loop.instructions, LOOP_LEVELS, LOOP_BANDS);
     report_loop(forward, loop.forward_seconds, &loop, limits);
+    report_loop(backward, loop.backward_seconds, &loop, limits);
     report_loop(adjoint, loop.adjoint_seconds, &loop, limits);
 }
 

@@ -47,17 +47,21 @@ static void time_loops(const struct mm_collision_loops *loops, const struct mm_b
                        const struct mm_qubit *qubit, double *state, double *adjoint, struct collision_loop *loop)
 {
     double by_q, by_x;
-    loop->forward_seconds = loop->adjoint_seconds = 1.0;
+    loop->forward_seconds = loop->backward_seconds = loop->adjoint_seconds = 1.0;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = seconds_now();
+        const double start = seconds_now();
         for (int k = 0; k < COLLISIONS; k++)
             loops->forward(sweep, qubit, state, state);
-        double middle = seconds_now();
+        const double turned = seconds_now();
+        for (int k = 0; k < COLLISIONS; k++)
+            loops->backward(sweep, qubit, adjoint);
+        const double differentiated = seconds_now();
         for (int k = 0; k < COLLISIONS; k++)
             loops->adjoint(sweep, qubit, adjoint, state, &by_q, &by_x);
-        double end = seconds_now();
-        loop->forward_seconds = fmin(loop->forward_seconds, (middle - start) / COLLISIONS);
-        loop->adjoint_seconds = fmin(loop->adjoint_seconds, (end - middle) / COLLISIONS);
+        const double end = seconds_now();
+        loop->forward_seconds = fmin(loop->forward_seconds, (turned - start) / COLLISIONS);
+        loop->backward_seconds = fmin(loop->backward_seconds, (differentiated - turned) / COLLISIONS);
+        loop->adjoint_seconds = fmin(loop->adjoint_seconds, (end - differentiated) / COLLISIONS);
     }
 }
 

@@ -4,10 +4,11 @@
 
 struct collision_loop {
     const char *instructions;
-    double forward_seconds; /* of one collision */
-    double adjoint_seconds; /* of one collision of the adjoint with both derivatives */
-    double elements;        /* of the lower half of the window */
-    double rows;            /* elements the loops march over: whole vectors, and one row more a column */
+    double forward_seconds;  /* of one collision */
+    double backward_seconds; /* of one collision of the adjoint without derivatives */
+    double adjoint_seconds;  /* of one collision of the adjoint with both derivatives */
+    double elements;         /* of the lower half of the window */
+    double rows;             /* elements the loops march over: whole vectors, and one row more a column */
 };
 
 /** Measures the widest loops on a window of `levels` levels and `bands` diagonals; takes a few milliseconds. */
