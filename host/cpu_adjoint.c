@@ -3,10 +3,11 @@
  * With s_k = sign(E_k - E_{k-1}) in the tail and 0 outside, A_n = dL/dR_n = (dL/dW) dW/dR + lambda s_n H and
  *   A_k = Phi^T A_{k+1} + lambda (s_k - s_{k+1}) H,      dL/dw_j = sum over the batch of <Phi_j^T A_{k+1}, R_k>.
  *
- * The sum over a long batch takes few of its terms, with weights (collision_sum.h). The run leaves their states at
- * the marks of its plan, and elsewhere A is swept without derivatives. That needs terms that are smooth in k: where
- * the energy turns inside a stretch of the tail, A jumps, and where the corrections of the sum are too large it is
- * not to be trusted; the stretch is swept over all its collisions then.
+ * The sum over a long batch takes few of its terms, with weights (collision_sum.h). The run puts states aside at
+ * the marks of its plan, from which those of the terms are reached in some collisions, and elsewhere A is swept
+ * without derivatives. That needs terms that are smooth in k: where the energy turns inside a stretch of the tail,
+ * A jumps, and where the corrections of the sum are too large it is not to be trusted; the stretch is swept over
+ * all its collisions then.
  *
  * Where every collision counts, all states are needed in reverse. A thousand of them do not fit a cache, so that
  * one segment after the other is recomputed from the marks into the second-level cache: one more forward run in
@@ -25,7 +26,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "band_layout.h"
 #include "cpu_run.h"
 #include "memory.h"
 

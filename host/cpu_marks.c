@@ -1,4 +1,8 @@
-/* cpu_marks.c - states of a run put aside for the adjoint sweep, and brought back. */
+/* cpu_marks.c - states of a run put aside for the adjoint sweep, and brought back.
+ *
+ * Only what derivatives need of a state is put aside, and in the precision in which the adjoint will be swept over
+ * it: copying a state takes as long as some collisions, and more the less of them the caches hold.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,5 +104,3 @@ void mm_cpu_restore(const struct mm_cpu_run *run, const struct mm_checkpoint *ch
                    (struct mm_band_matrix){run->precision, run->stride, matrix}, common);
     mm_cpu_run_clip(run, matrix, checkpoint->window, common);
 }
-
-/* ------------------------------------------------------------------------------------------------ sweep */

@@ -1,8 +1,8 @@
 /* sweep_plan.c - divides a schedule into stretches and chooses the states that an adjoint sweep over them needs.
  *
  * Where every collision counts, states are marked at equal distances, to be computed again in between. A long free
- * batch does with few collisions, whose states are all marked: the sources of the adjoint lie in the tail, so that
- * the batch's terms are smooth before it and, unless the energy turns, in it.
+ * batch does with few collisions, and marks the states from which these are reached: the sources of the adjoint lie
+ * in the tail, so that the batch's terms are smooth before it and, unless the energy turns, in it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 enum {
     SHORTEST = 64, /* collisions of a stretch that is not summed over all of them */
-    /* Most marks where not every collision counts: with 120 levels their states fill 16 MB, and what does not fit
-     * the caches takes as long to fetch as to compute again. */
+    /* Most marks where not every collision counts: with 120 levels their states fill 16 MB, and what the caches do
+     * not hold takes as long to fetch as to compute again. */
     MARKS_MAX = 512,
     PLANS = 2,        /* the exact one and the rough one */
     KEPT_LENGTHS = 8, /* of stretches */
@@ -184,13 +184,13 @@ static mm_status sum_by_few(const struct draft *draft, struct mm_sweep_stretch *
     return MM_OK;
 }
 
-/** Marks the states of all stretches, and the last state of the schedule. */
+/** Marks the states of all stretches, unless they become too many, and the last state of the schedule. */
 static mm_status add_marks(const struct draft *draft, struct mm_error *error)
 {
     struct mm_sweep_plan *plan = draft->plan;
     mm_status status = MM_OK;
     plan->mark_count = plan->term_count = 0;
-    for (size_t i = 0; status == MM_OK && i < plan->stretch_count; i++) {
+    for (size_t i = 0; status == MM_OK && plan->mark_count <= MARKS_MAX && i < plan->stretch_count; i++) {
         struct mm_sweep_stretch *stretch = &plan->stretches[i];
         stretch->first_mark = plan->mark_count;
         if (stretch->kind == MM_STRETCH_FEW)
@@ -211,7 +211,7 @@ static mm_status create_plan(const struct draft *draft, const struct mm_problem 
     /* A batch has two parts at most where the tail starts, and one else. */
     plan->stretches = calloc(problem->batch_count + 1, sizeof *plan->stretches);
     plan->marks = calloc(MARKS_MAX, sizeof *plan->marks);
-    plan->terms = calloc((size_t)MARKS_MAX * MM_SWEEP_SEGMENT, sizeof *plan->terms);
+    plan->terms = calloc(((size_t)MARKS_MAX + 1) * MM_SWEEP_SEGMENT, sizeof *plan->terms);
     plan->error_limit = 0.5 * loose_tolerance(TOLERANCES[draft->number]);
     if (plan->stretches == NULL || plan->marks == NULL || plan->terms == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the plan of an adjoint sweep over %zu batches",

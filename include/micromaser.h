@@ -96,9 +96,10 @@ struct mm_point {
     const double *parameters;     /* [free batches][2]: c, q of each free batch, in [0, 1] */
     const double *gradient_limit; /* NULL, or the loss above which the gradient is not wanted and may be left NAN */
     double band_tolerance; /* the larger one of this and the problem's holds at the point; 0: the problem's. A point
-                              with a larger one, from 1e-8 on, is rough: the cpu backend takes its gradient, and
-                              from 1e-6 on its state before the tail, in single precision (both times lambda, if
-                              that is above 1), and leaves as much as the tolerance out of its spectrum */
+                              with a larger one, from 1e-8 on, is rough: the cpu backend takes its gradient in
+                              single precision and from fewer collisions, and from 1e-6 on its state before the
+                              tail in single precision (both times lambda, if that is above 1), and leaves as much
+                              as the tolerance out of its spectrum */
 };
 
 /** Loss of Eq. 11 and its parts at one point. */
