@@ -72,7 +72,7 @@ static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct m
 /** The window of what lies between a state that was put aside and the next one. */
 static struct mm_window window_between(const struct mm_checkpoint *checkpoint)
 {
-    return mm_window_hull(checkpoint->passed, checkpoint[1].narrow);
+    return mm_window_hull(checkpoint->passed, checkpoint[1].window);
 }
 
 /** Computes again `count` states, from one that was put aside on, in the window up to the next one. */

@@ -50,8 +50,8 @@ mm_status mm_cpu_put_aside(const struct mm_cpu_run *run, const void *matrix, str
 mm_status mm_cpu_save_state(struct mm_cpu_run *run, enum mm_precision precision, struct mm_checkpoint *checkpoint,
                             struct mm_error *error)
 {
-    checkpoint->narrow = checkpoint->passed = derivative_window(run);
-    return mm_cpu_put_aside(run, mm_cpu_run_store(run)->state, checkpoint->narrow, precision, checkpoint, error);
+    checkpoint->passed = derivative_window(run);
+    return mm_cpu_put_aside(run, mm_cpu_run_store(run)->state, checkpoint->passed, precision, checkpoint, error);
 }
 
 mm_status mm_cpu_follow_plan(struct mm_cpu_run *run, const struct mm_sweep_plan *plan, struct mm_error *error)

@@ -32,10 +32,9 @@ static inline struct mm_window mm_window_hull(struct mm_window a, struct mm_wind
     return (struct mm_window){a.levels > b.levels ? a.levels : b.levels, a.bands > b.bands ? a.bands : b.bands};
 }
 
-/** A state put aside, in its window only: [bands][columns of levels]. */
+/** A state, or an adjoint, put aside in a window: [bands][columns of levels]. */
 struct mm_checkpoint {
-    struct mm_window window;
-    struct mm_window narrow; /* what a derivative needs of it */
+    struct mm_window window; /* what a derivative needs of it */
     struct mm_window passed; /* the same for all states looked at up to the next one put aside */
     enum mm_precision precision;
     size_t capacity; /* bytes of data */
