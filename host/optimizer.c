@@ -302,20 +302,26 @@ static void set_direction(struct mm_optimizer *optimizer)
         optimizer->direction[i] = optimizer->step.target[i] - optimizer->current.x[i];
 }
 
+/* Puts the trial so far along the direction, in units of the model's step. */
+static void step_along(struct mm_optimizer *optimizer, double t)
+{
+    const double *x = optimizer->current.x;
+    for (size_t i = 0; i < optimizer->n; i++)
+        optimizer->trial.x[i] = within_bounds(optimizer, i, x[i] + t * optimizer->direction[i]);
+}
+
 /* Puts the trial where the next function is to be begun with: where the model leads from the iterate, or where it
  * has failed at the best point. */
 static void place_start(struct mm_optimizer *optimizer, enum mm_stop_reason reason)
 {
     const bool converged = reason == MM_CONVERGED_FTOL || reason == MM_CONVERGED_GTOL;
-    const double *x = optimizer->current.x;
+    const struct place *current = &optimizer->current;
     memcpy(optimizer->trial.x, optimizer->best.x, optimizer->n * sizeof *optimizer->trial.x);
     if (!converged || optimizer->memory.count == 0 ||
-        !mm_bound_step_minimum(&optimizer->step, &optimizer->memory, x, optimizer->current.gradient))
+        !mm_bound_step_minimum(&optimizer->step, &optimizer->memory, current->x, current->gradient))
         return;
     set_direction(optimizer);
-    const double t = first_trial(optimizer, 1.0);
-    for (size_t i = 0; i < optimizer->n; i++)
-        optimizer->trial.x[i] = within_bounds(optimizer, i, x[i] + t * optimizer->direction[i]);
+    step_along(optimizer, first_trial(optimizer, 1.0));
 }
 
 /* From rough values to better ones, exact ones if only one evaluation is left. What was said of the best point is
@@ -363,9 +369,7 @@ static enum mm_stop_reason place_trial(struct mm_optimizer *optimizer)
     if (optimizer->evaluations + kept >= optimizer->options.evaluations)
         return finish(optimizer, MM_STOPPED_EVALUATIONS);
     double t = optimizer->search.trial;
-    const double *x = optimizer->current.x;
-    for (size_t i = 0; i < optimizer->n; i++)
-        optimizer->trial.x[i] = within_bounds(optimizer, i, x[i] + t * optimizer->direction[i]);
+    step_along(optimizer, t);
     if (t == 1.0) /* without the rounding that could leave a variable just beside its bound */
         memcpy(optimizer->trial.x, optimizer->step.target, optimizer->n * sizeof *optimizer->trial.x);
     optimizer->phase = PHASE_LINE_SEARCH;
