@@ -427,7 +427,7 @@ check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and Undefin
 
 # clang and its OpenMP, because of gcc's the sanitizer does not see the synchronisation; archer tells it clang's.
 THREAD_FLAGS   := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-THREAD_TESTS   := test_search test_plan test_physics test_gradient test_robustness test_wigner test_result_store
+THREAD_TESTS   := test_point_flow test_search test_plan test_physics test_gradient test_robustness test_wigner test_result_store
 ARCHER         := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so))
 check-threads: ## the tests that use threads under ThreadSanitizer (clang)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/threads CC=$(CLANG) CFLAGS='$(THREAD_FLAGS)' WERROR=0 WITH_CUDA=0 \

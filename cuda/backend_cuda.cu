@@ -341,6 +341,6 @@ struct mm_cuda_times mm_cuda_measured(const void *state)
 }
 
 extern "C" const struct mm_backend mm_backend_cuda = {
-    "cuda",        cuda_available, cuda_open,         cuda_device, cuda_preferred_points,
-    cuda_evaluate, cuda_evolve,    cuda_evolve_drawn, cuda_close,
+    "cuda",        cuda_available, cuda_open,   cuda_device,       cuda_preferred_points,
+    cuda_evaluate, nullptr,        cuda_evolve, cuda_evolve_drawn, cuda_close,
 };

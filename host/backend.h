@@ -4,6 +4,7 @@
 
 #include "drawn_collision.h"
 #include "micromaser.h"
+#include "point_flow.h"
 
 /** One backend. `state` is what open returned; points are checked before they arrive here, and the problem
  *  outlives the state. Every operation gives the same bits for a point whatever the other points are. */
@@ -29,6 +30,9 @@ struct mm_backend {
                           struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                           struct mm_error *error);
 
+    /** As mm_solver_evaluate_flow; NULL: flows are evaluated in rounds. */
+    mm_status (*evaluate_flow)(void *state, const struct mm_point_flow *flow, struct mm_error *error);
+
     /** As mm_solver_evolve. */
     mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
                         struct mm_state *result, struct mm_error *error);
@@ -51,6 +55,11 @@ struct mm_backend {
     X(cuda, MM_WITH_CUDA, MM_CUDA_ABSENT)                                                                          \
     X(cpu, 1, "")                                                                                                  \
     X(reference, 1, "")
+
+/** Evaluates a flow of points with their gradients. The evaluation of a point is the same, bit for bit, as that of
+ * mm_solver_evaluate. */
+mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+                                  struct mm_error *error);
 
 /** Evolves many states through collisions that are given one by one, in place of the problem's batches.
  *  @param drawn   [count][collisions]: c and q in [0, 1], g finite

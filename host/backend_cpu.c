@@ -124,14 +124,17 @@ static struct queued_point *queue_points(size_t count, const struct mm_point *po
     return queue;
 }
 
+static mm_status prepare_gradients(struct cpu_backend *cpu, struct mm_error *error)
+{
+    return cpu->plans.exact.mark_count > 0 ? MM_OK : mm_sweep_plans_create(&cpu->plans, cpu->problem, error);
+}
+
 static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *points,
                               struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                               struct mm_error *error)
 {
     struct cpu_backend *cpu = state;
-    mm_status worst = MM_OK;
-    if (gradients != NULL && cpu->plans.exact.mark_count == 0)
-        worst = mm_sweep_plans_create(&cpu->plans, cpu->problem, error);
+    mm_status worst = gradients != NULL ? prepare_gradients(cpu, error) : MM_OK;
     if (worst != MM_OK)
         return worst;
     struct queued_point *queue = queue_points(count, points);
@@ -155,6 +158,32 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
     }
     free(queue);
     return worst;
+}
+
+/** What one thread does for a flow. */
+static void evaluate_queue(const struct cpu_backend *cpu, struct mm_cpu_run *run, struct mm_flow_queue *queue)
+{
+    const struct mm_point_flow *flow = queue->flow;
+    for (size_t slot = mm_flow_queue_take(queue); slot != MM_NO_SLOT; slot = mm_flow_queue_take(queue)) {
+        struct mm_error error = {0};
+        mm_status status = mm_cpu_evaluate(run, &cpu->plans, &flow->points[slot], &flow->evaluations[slot],
+                                           flow->gradients + slot * cpu->free_batches, &error);
+        mm_flow_queue_give(queue, slot, status, &error);
+    }
+}
+
+static mm_status cpu_evaluate_flow(void *state, const struct mm_point_flow *flow, struct mm_error *error)
+{
+    struct cpu_backend *cpu = state;
+    struct mm_flow_queue queue;
+    mm_status status = prepare_gradients(cpu, error);
+    if (status == MM_OK)
+        status = mm_flow_queue_open(&queue, flow, error);
+    if (status != MM_OK)
+        return status;
+#pragma omp parallel num_threads(team_size(cpu, flow->slot_count))
+    evaluate_queue(cpu, &cpu->runs[omp_get_thread_num()], &queue);
+    return mm_flow_queue_close(&queue, error);
 }
 
 static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
@@ -194,6 +223,7 @@ const struct mm_backend mm_backend_cpu = {
     .device = cpu_device,
     .preferred_points = cpu_preferred_points,
     .evaluate = cpu_evaluate,
+    .evaluate_flow = cpu_evaluate_flow,
     .evolve = cpu_evolve,
     .evolve_drawn = cpu_evolve_drawn,
     .close = cpu_close,

@@ -96,6 +96,22 @@ mm_status mm_problem_check(const struct mm_problem *problem, struct mm_error *er
     return MM_OK;
 }
 
+mm_status mm_point_check(const struct mm_point *point, size_t free_batches, struct mm_error *error)
+{
+    if (!isfinite(point->g))
+        return mm_fail(error, MM_ERROR_INPUT, "g = %g; allowed is any finite number", point->g);
+    if (!isfinite(point->lambda) || point->lambda < 0.0)
+        return mm_fail(error, MM_ERROR_INPUT, "lambda = %g; allowed is any finite number from 0", point->lambda);
+    if (!isfinite(point->band_tolerance) || point->band_tolerance < 0.0)
+        return mm_fail(error, MM_ERROR_INPUT, "band_tolerance = %g; allowed is any finite number from 0",
+                       point->band_tolerance);
+    for (size_t i = 0; i < 2 * free_batches; i++)
+        if (!is_fraction(point->parameters[i]))
+            return mm_fail(error, MM_ERROR_INPUT, "%s of free batch %zu = %g; allowed is 0 to 1",
+                           i % 2 == 0 ? "c" : "q", i / 2 + 1, point->parameters[i]);
+    return MM_OK;
+}
+
 double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point)
 {
     return fmax(problem->band_tolerance, point->band_tolerance);

@@ -17,6 +17,9 @@ void mm_spread_parameters(size_t batch_count, const struct mm_batch *batches, co
 void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, const double *all,
                           double *free_parameters);
 
+/** Whether a point can be evaluated: MM_ERROR_INPUT names what is not allowed. */
+mm_status mm_point_check(const struct mm_point *point, size_t free_batches, struct mm_error *error);
+
 /** The band tolerance that holds at a point. */
 double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point);
 

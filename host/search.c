@@ -12,17 +12,18 @@
  * rough_tolerance, then of one with that itself, each until the loss decreases by less than three tolerances. They
  * lead the same way at a fifth to a half of the cost. What is kept of a chain are exact values only.
  *
- * In every round each slot asks its optimiser for a point, one call evaluates all of them, and each optimiser is
- * told its value and gradient; of a trial above its iterate, one in four, the value alone, since three quarters of
- * an evaluation go into a gradient that could only make the step back a little better. A chain that ends leaves its
- * slot to the next unfinished chain at once, so that the evaluations stay full to the end. Chains share nothing and
- * the evaluation of a point depends on that point alone: the end of a chain does not depend on the slots, their
- * number, or the threads.
+ * A slot asks its optimiser for a point, which is evaluated beside those of other slots (point_flow.h), and the
+ * optimiser is told its value and gradient; of a trial above its iterate, one in four, the value alone, since three
+ * quarters of an evaluation go into a gradient that could only make the step back a little better. A chain that
+ * ends leaves its slot to the next unfinished chain at once, so that the evaluations stay full to the end. Chains
+ * share nothing and the evaluation of a point depends on that point alone: the end of a chain does not depend on
+ * the slots, their number, or the threads.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "clock.h"
 #include "problem.h"
 #include "results.h"
@@ -38,8 +39,11 @@ static const double coarsest = 100.0, coarsest_times_lambda = 1000.0;
  * but more of them are exact, or rough. */
 static const double rough_ftol = 3.0, rough_gtol = 1e3;
 
+enum slot_state { SLOT_EMPTY, SLOT_WAITING, SLOT_IN_EVALUATION };
+
 /* One chain in flight. */
 struct slot {
+    enum slot_state state;
     int64_t chain;
     struct mm_optimizer *optimizer;
     double *asked;         /* [free batches][2]: c, q of the point in evaluation */
@@ -47,6 +51,11 @@ struct slot {
     double *initial;       /* [batch_count][2] */
     double tolerance;      /* band tolerance of the point in evaluation if it may be rough, else 0 */
     double gradient_limit; /* loss above which the optimiser does without the gradient */
+    double *variables;     /* [free batches][2]: scratch for a start or a gradient in (c, phi) */
+    double *angles;        /* [free batches][2]: c, theta of the point in evaluation */
+    int rough_phases_left;
+    int64_t turn;         /* when it began to wait: a count */
+    double begin_seconds; /* when its evaluation began */
     struct mm_evaluation best_evaluation;
     int64_t eigen_failures;
 };
@@ -61,37 +70,56 @@ struct search {
     size_t free_batches;
 
     size_t slot_count;
-    size_t active;      /* slots [0, active) hold a chain */
+    size_t active;      /* slots that hold a chain */
+    int64_t turns;      /* slots that have begun to wait so far */
     struct slot *slots; /* [slot_count] */
     struct mm_point *points;
     struct mm_evaluation *evaluations;
     struct mm_channel_gradient *channels; /* [slot_count][free batches] */
 
-    double *parameters; /* storage behind asked, best and initial of the slots */
-    double *variables;  /* [free batches][2]: scratch for a start or a gradient in (c, phi) */
-    double *angles;     /* [free batches][2]: scratch for (c, theta) */
-    double *lower;      /* [free batches][2] */
-    double *upper;
-    double *kept; /* [2][batch_count][2]: scratch for a chain that is read or taken */
+    double *parameters; /* storage behind those of the slots */
+    double *bounds;     /* [2][free batches][2]: lower, upper */
+    double *kept;       /* [2][batch_count][2]: scratch for a chain that is read or taken */
 
     double *best_loss; /* [lambda_count] */
     struct mm_progress progress;
     double start_seconds;
-    double longest_round; /* seconds */
+    double longest_evaluation; /* seconds */
+    bool stopped;              /* before all chains had ended */
 };
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
-/* Reads the point that the optimiser of a slot wants: (c, phi) -> (c, theta) in search->angles, (c, q) in the slot.
- */
-static void ask(struct search *search, struct slot *slot)
+/* The band tolerance of the rough phase with so many left, itself included; 0 after the last one. */
+static double tolerance_of_phase(const struct mm_config *config, double lambda, int left)
 {
+    if (left == 0)
+        return 0.0;
+    return config->rough_tolerance * (left == 1 ? 1.0 : fmin(coarsest, coarsest_times_lambda / lambda));
+}
+
+/* Sets the point of a slot to what its optimiser wants: (c, phi) -> (c, theta) and (c, q). */
+static void ask(struct search *search, size_t index)
+{
+    struct slot *slot = &search->slots[index];
     const double *variables = mm_optimizer_ask(slot->optimizer);
     for (size_t b = 0; b < search->free_batches; b++) {
-        search->angles[2 * b] = slot->asked[2 * b] = variables[2 * b];
-        search->angles[2 * b + 1] = 2.0 * variables[2 * b + 1];
-        slot->asked[2 * b + 1] = mm_population_from_angle(search->angles[2 * b + 1]);
+        slot->angles[2 * b] = slot->asked[2 * b] = variables[2 * b];
+        slot->angles[2 * b + 1] = 2.0 * variables[2 * b + 1];
+        slot->asked[2 * b + 1] = mm_population_from_angle(slot->angles[2 * b + 1]);
     }
+    const struct mm_chain_place place = mm_results_place(search->config, slot->chain);
+    const double lambda = search->config->lambda[place.lambda_index];
+    slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
+    slot->rough_phases_left = mm_optimizer_rough_phases_left(slot->optimizer);
+    slot->tolerance = tolerance_of_phase(search->config, lambda, slot->rough_phases_left);
+    search->points[index] = (struct mm_point){
+        .g = search->config->g[place.g_index],
+        .lambda = lambda,
+        .parameters = slot->asked,
+        .gradient_limit = &slot->gradient_limit,
+        .band_tolerance = slot->tolerance,
+    };
 }
 
 /* Tells the optimiser of a slot the loss, and its gradient in (c, phi): that in phi is twice that in theta. Where
@@ -103,11 +131,10 @@ static void tell(struct search *search, struct slot *slot, const struct mm_evalu
         mm_optimizer_tell(slot->optimizer, evaluation->loss, NULL);
         return;
     }
-    ask(search, slot);
-    mm_gradient_angle(&search->problem, search->angles, evaluation, channel, search->variables);
+    mm_gradient_angle(&search->problem, slot->angles, evaluation, channel, slot->variables);
     for (size_t b = 0; b < search->free_batches; b++)
-        search->variables[2 * b + 1] *= 2.0;
-    mm_optimizer_tell(slot->optimizer, evaluation->loss, search->variables);
+        slot->variables[2 * b + 1] *= 2.0;
+    mm_optimizer_tell(slot->optimizer, evaluation->loss, slot->variables);
 }
 
 /* An excited start: the first 1, 2, .. or all but the last of the free batches, from one start to the next, begin
@@ -139,14 +166,6 @@ static mm_status find_start(struct search *search, struct slot *slot, struct mm_
     return status;
 }
 
-/* The band tolerance of the rough phase with so many left, itself included; 0 after the last one. */
-static double tolerance_of_phase(const struct mm_config *config, double lambda, int left)
-{
-    if (left == 0)
-        return 0.0;
-    return config->rough_tolerance * (left == 1 ? 1.0 : fmin(coarsest, coarsest_times_lambda / lambda));
-}
-
 /* Gives a chain its rough phases: as many as are coarser than the next one. */
 static void add_rough_phases(const struct mm_config *config, double lambda, struct mm_optimizer_options *options)
 {
@@ -161,9 +180,19 @@ static void add_rough_phases(const struct mm_config *config, double lambda, stru
     }
 }
 
-static mm_status start_chain(struct search *search, struct slot *slot, int64_t index, struct mm_error *error)
+static void wait_for_turn(struct search *search, struct slot *slot)
 {
-    slot->chain = index;
+    slot->state = SLOT_WAITING;
+    slot->turn = search->turns++;
+}
+
+/* Gives an empty slot a chain. */
+static mm_status start_chain(struct search *search, size_t index, int64_t chain, struct mm_error *error)
+{
+    struct slot *slot = &search->slots[index];
+    const struct mm_chain_place place = mm_results_place(search->config, chain);
+    struct mm_optimizer_options options = search->config->optimizer;
+    slot->chain = chain;
     slot->best_evaluation = (struct mm_evaluation){.loss = INFINITY};
     slot->eigen_failures = 0;
     mm_status status = find_start(search, slot, error);
@@ -171,16 +200,20 @@ static mm_status start_chain(struct search *search, struct slot *slot, int64_t i
         return status;
     mm_spread_parameters(search->problem.batch_count, search->problem.batches, slot->best, slot->initial);
     for (size_t b = 0; b < search->free_batches; b++) {
-        search->variables[2 * b] = slot->best[2 * b];
-        search->variables[2 * b + 1] = mm_angle_from_population(slot->best[2 * b + 1]) / 2.0;
+        slot->variables[2 * b] = slot->best[2 * b];
+        slot->variables[2 * b + 1] = mm_angle_from_population(slot->best[2 * b + 1]) / 2.0;
     }
-    struct mm_optimizer_options options = search->config->optimizer;
     options.trial_length = trial_length;
-    const struct mm_chain_place place = mm_results_place(search->config, index);
     add_rough_phases(search->config, search->config->lambda[place.lambda_index], &options);
-    options.evaluations = mm_plan_evaluations(search->plan, index);
-    return mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->lower, search->upper,
-                               search->variables, &options, error);
+    options.evaluations = mm_plan_evaluations(search->plan, chain);
+    status = mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->bounds,
+                                 search->bounds + 2 * search->free_batches, slot->variables, &options, error);
+    if (status != MM_OK)
+        return status;
+    ask(search, index);
+    wait_for_turn(search, slot);
+    search->active++;
+    return MM_OK;
 }
 
 /* Hands the end of a chain to the keeper. A chain whose start had no finite loss keeps loss = INFINITY. */
@@ -213,109 +246,122 @@ static mm_status keep_chain(struct search *search, const struct slot *slot, stru
 
 /* ------------------------------------------------------------------------------------------ slots */
 
-static mm_status fill_slots(struct search *search, struct mm_error *error)
+static mm_status next_chain(struct search *search, int64_t *chain, struct mm_error *error)
 {
     mm_status status = MM_OK;
-    while (status == MM_OK && search->active < search->slot_count) {
-        int64_t index = mm_plan_next(search->plan, false);
-        if (index < 0 && search->active == 0) { /* nothing runs that the rest could be waiting for */
-            if (search->keeper->refresh != NULL)
-                status = search->keeper->refresh(search->keeper->context, error);
-            if (status != MM_OK)
-                return status;
-            mm_plan_recount(search->plan);
-            index = mm_plan_next(search->plan, true);
-        }
-        if (index < 0)
-            break;
-        status = start_chain(search, &search->slots[search->active], index, error);
-        search->active += status == MM_OK;
-    }
-    return status;
+    *chain = mm_plan_next(search->plan, false);
+    if (*chain >= 0 || search->active > 0)
+        return MM_OK;
+    if (search->keeper->refresh != NULL) /* nothing runs that the rest could be waiting for */
+        status = search->keeper->refresh(search->keeper->context, error);
+    if (status != MM_OK)
+        return status;
+    mm_plan_recount(search->plan);
+    *chain = mm_plan_next(search->plan, true);
+    return MM_OK;
 }
 
-/* Takes a slot out of those that hold a chain. */
-static void empty_slot(struct search *search, size_t i)
+static mm_status fill_slots(struct search *search, struct mm_error *error)
 {
-    struct slot ended = search->slots[i];
-    mm_optimizer_free(ended.optimizer);
-    ended.optimizer = NULL;
-    search->slots[i] = search->slots[--search->active];
-    search->slots[search->active] = ended;
-}
-
-/* Keeps the chains that ended and empties their slots, and those of chains that are not needed any more. */
-static mm_status empty_slots(struct search *search, struct mm_error *error)
-{
-    for (size_t i = search->active; i-- > 0;) {
-        struct slot *slot = &search->slots[i];
-        bool wanted = mm_plan_wants(search->plan, slot->chain);
-        if (wanted && mm_optimizer_reason(slot->optimizer) == MM_RUNNING)
+    for (size_t i = 0; i < search->slot_count && search->active < search->slot_count; i++) {
+        int64_t chain;
+        if (search->slots[i].state != SLOT_EMPTY)
             continue;
-        mm_status status = wanted ? keep_chain(search, slot, error) : MM_OK;
+        mm_status status = next_chain(search, &chain, error);
+        if (status == MM_OK && chain < 0)
+            break;
+        if (status == MM_OK)
+            status = start_chain(search, i, chain, error);
         if (status != MM_OK)
             return status;
-        empty_slot(search, i);
     }
     return MM_OK;
 }
 
-/* ----------------------------------------------------------------------------------------- rounds */
-
-static mm_status evaluate_slots(struct search *search, struct mm_error *error)
+static void empty_slot(struct search *search, struct slot *slot)
 {
-    const struct mm_config *config = search->config;
-    for (size_t i = 0; i < search->active; i++) {
-        struct slot *slot = &search->slots[i];
-        struct mm_chain_place place = mm_results_place(config, slot->chain);
-        ask(search, slot);
-        slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
-        const double lambda = config->lambda[place.lambda_index];
-        slot->tolerance = tolerance_of_phase(config, lambda, mm_optimizer_rough_phases_left(slot->optimizer));
-        search->points[i] = (struct mm_point){
-            .g = config->g[place.g_index],
-            .lambda = lambda,
-            .parameters = slot->asked,
-            .gradient_limit = &slot->gradient_limit,
-            .band_tolerance = slot->tolerance,
-        };
-    }
-    search->progress.evaluations += (int64_t)search->active;
-    return mm_solver_evaluate(search->solver, search->active, search->points, search->evaluations, search->channels,
-                              error);
+    mm_optimizer_free(slot->optimizer);
+    slot->optimizer = NULL;
+    slot->state = SLOT_EMPTY;
+    search->active--;
 }
 
-static void tell_slots(struct search *search)
+/* Empties the slots of waiting chains that are not needed any more. */
+static void empty_unwanted_slots(struct search *search)
 {
-    for (size_t i = 0; i < search->active; i++) {
+    for (size_t i = 0; i < search->slot_count; i++) {
         struct slot *slot = &search->slots[i];
-        const struct mm_evaluation *evaluation = &search->evaluations[i];
-        tell(search, slot, evaluation, search->channels + i * search->free_batches);
-        slot->eigen_failures += evaluation->eigen_failures;
-        if (slot->tolerance == 0.0 && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
-            slot->best_evaluation = *evaluation;
-            memcpy(slot->best, slot->asked, 2 * search->free_batches * sizeof *slot->best);
-        }
+        if (slot->state == SLOT_WAITING && !mm_plan_wants(search->plan, slot->chain))
+            empty_slot(search, slot);
     }
 }
 
-/* Whether the next round could end after the time that the search has. */
+/* ------------------------------------------------------------------------------------------- flow */
+
+/* Whether an evaluation that begins now could end after the time that the search has. */
 static bool is_out_of_time(const struct search *search)
 {
     double most = search->options->max_seconds;
     double seconds = mm_monotonic_seconds() - search->start_seconds;
-    return most > 0.0 && (seconds > 0.99 * most || seconds + search->longest_round > most);
+    return most > 0.0 && (seconds > 0.99 * most || seconds + search->longest_evaluation > most);
 }
 
-static mm_status check_stop(const struct search *search, struct mm_error *error)
+static bool is_asked_to_stop(const struct search *search)
 {
-    const struct mm_search_options *options = search->options;
-    bool asked = options->stop != NULL && *options->stop != 0;
-    if (!asked && !is_out_of_time(search))
+    return search->options->stop != NULL && *search->options->stop != 0;
+}
+
+/* Whether a waiting slot goes before another: chains in their early phases first, whose ends are furthest away, so
+ * that threads are busy to the end. */
+static bool goes_before(const struct slot *slot, const struct slot *other)
+{
+    if (slot->rough_phases_left != other->rough_phases_left)
+        return slot->rough_phases_left > other->rough_phases_left;
+    return slot->turn < other->turn;
+}
+
+/* The waiting slot whose turn it is, or MM_NO_SLOT. */
+static size_t choose_slot(const struct search *search)
+{
+    size_t chosen = MM_NO_SLOT;
+    for (size_t i = 0; i < search->slot_count; i++)
+        if (search->slots[i].state == SLOT_WAITING &&
+            (chosen == MM_NO_SLOT || goes_before(&search->slots[i], &search->slots[chosen])))
+            chosen = i;
+    return chosen;
+}
+
+static mm_status next_slot(void *context, size_t *index, struct mm_error *error)
+{
+    struct search *search = context;
+    mm_status status = fill_slots(search, error);
+    *index = status == MM_OK ? choose_slot(search) : MM_NO_SLOT;
+    if (*index == MM_NO_SLOT)
+        return status;
+    search->stopped = search->stopped || is_asked_to_stop(search) || is_out_of_time(search);
+    if (search->stopped) {
+        *index = MM_NO_SLOT;
         return MM_OK;
-    return mm_fail(error, MM_STOPPED, "stopped %safter %lld of %lld chains",
-                   asked ? "" : "before the time was over, ", (long long)search->progress.chains_done,
-                   (long long)search->progress.chains_total);
+    }
+    search->slots[*index].state = SLOT_IN_EVALUATION;
+    search->slots[*index].begin_seconds = mm_monotonic_seconds();
+    return MM_OK;
+}
+
+/* Tells the optimiser of a slot and asks it for the next point; keeps the best one. */
+static void use_evaluation(void *context, size_t index)
+{
+    struct search *search = context;
+    struct slot *slot = &search->slots[index];
+    const struct mm_evaluation *evaluation = &search->evaluations[index];
+    tell(search, slot, evaluation, search->channels + index * search->free_batches);
+    slot->eigen_failures += evaluation->eigen_failures;
+    if (slot->tolerance == 0.0 && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
+        slot->best_evaluation = *evaluation;
+        memcpy(slot->best, slot->asked, 2 * search->free_batches * sizeof *slot->best);
+    }
+    if (mm_optimizer_reason(slot->optimizer) == MM_RUNNING)
+        ask(search, index);
 }
 
 static void report_progress(struct search *search)
@@ -326,40 +372,73 @@ static void report_progress(struct search *search)
         search->options->progress(search->options->progress_context, &search->progress);
 }
 
-/* One evaluation of every slot and what follows from it. */
-static mm_status run_round(struct search *search, struct mm_error *error)
+/* Keeps a chain that has ended; one that has not, and is still needed, waits for its next turn. */
+static mm_status settle_chain(struct search *search, struct slot *slot, struct mm_error *error)
 {
-    double begin = mm_monotonic_seconds();
-    mm_status status = evaluate_slots(search, error);
+    const bool wanted = mm_plan_wants(search->plan, slot->chain);
+    if (wanted && mm_optimizer_reason(slot->optimizer) == MM_RUNNING) {
+        wait_for_turn(search, slot);
+        return MM_OK;
+    }
+    mm_status status = wanted ? keep_chain(search, slot, error) : MM_OK;
+    empty_slot(search, slot);
+    if (status == MM_OK)
+        empty_unwanted_slots(search);
+    return status;
+}
+
+static mm_status settle_slot(void *context, size_t index, struct mm_error *error)
+{
+    struct search *search = context;
+    struct slot *slot = &search->slots[index];
+    search->progress.evaluations++;
+    search->longest_evaluation = fmax(search->longest_evaluation, mm_monotonic_seconds() - slot->begin_seconds);
+    mm_status status = settle_chain(search, slot, error);
+    report_progress(search);
+    if (status == MM_OK && search->keeper->settle != NULL)
+        status = search->keeper->settle(search->keeper->context, error);
+    return status;
+}
+
+static mm_status run_flow(struct search *search, struct mm_error *error)
+{
+    const struct mm_point_flow flow = {
+        .context = search,
+        .slot_count = search->slot_count,
+        .free_batches = search->free_batches,
+        .points = search->points,
+        .evaluations = search->evaluations,
+        .gradients = search->channels,
+        .next = next_slot,
+        .use = use_evaluation,
+        .settle = settle_slot,
+    };
+    mm_status status = mm_solver_evaluate_flow(search->solver, &flow, error);
     if (status == MM_ERROR_DEVICE) {
         struct mm_error cause = *error;
         return mm_fail(error, status, "%s: %s", mm_solver_device(search->solver), cause.message);
     }
-    if (status != MM_OK)
+    if (status != MM_OK || !search->stopped)
         return status;
-    tell_slots(search);
-    status = empty_slots(search, error);
-    search->longest_round = fmax(search->longest_round, mm_monotonic_seconds() - begin);
-    report_progress(search);
-    return status;
-}
-
-static mm_status run_rounds(struct search *search, struct mm_error *error)
-{
-    mm_status status = fill_slots(search, error);
-    while (status == MM_OK && search->active > 0) {
-        status = check_stop(search, error);
-        if (status == MM_OK)
-            status = run_round(search, error);
-        if (status == MM_OK && search->keeper->settle != NULL)
-            status = search->keeper->settle(search->keeper->context, error);
-        if (status == MM_OK)
-            status = fill_slots(search, error);
-    }
-    return status;
+    return mm_fail(error, MM_STOPPED, "stopped %safter %lld of %lld chains",
+                   is_asked_to_stop(search) ? "" : "before the time was over, ",
+                   (long long)search->progress.chains_done, (long long)search->progress.chains_total);
 }
 
 /* ----------------------------------------------------------------------------------- setting up */
+
+/* Divides the storage behind the slots' parameters among them: four times the free batches' and all batches'. */
+static void give_storage(struct search *search, size_t variables, size_t all)
+{
+    for (size_t i = 0; i < search->slot_count; i++) {
+        struct slot *slot = &search->slots[i];
+        slot->asked = search->parameters + i * (4 * variables + all);
+        slot->best = slot->asked + variables;
+        slot->variables = slot->best + variables;
+        slot->angles = slot->variables + variables;
+        slot->initial = slot->angles + variables;
+    }
+}
 
 static mm_status allocate_slots(struct search *search, struct mm_error *error)
 {
@@ -374,23 +453,16 @@ static mm_status allocate_slots(struct search *search, struct mm_error *error)
     search->points = calloc(count, sizeof *search->points);
     search->evaluations = calloc(count, sizeof *search->evaluations);
     search->channels = calloc(count, search->free_batches * sizeof *search->channels);
-    search->parameters = calloc(count, (2 * variables + all) * sizeof *search->parameters);
-    search->variables = calloc(4, variables * sizeof *search->variables);
+    search->parameters = calloc(count, (4 * variables + all) * sizeof *search->parameters);
+    search->bounds = calloc(2, variables * sizeof *search->bounds);
     search->kept = calloc(2, all * sizeof *search->kept);
     if (search->slots == NULL || search->points == NULL || search->evaluations == NULL ||
-        search->channels == NULL || search->parameters == NULL || search->variables == NULL || search->kept == NULL)
+        search->channels == NULL || search->parameters == NULL || search->bounds == NULL || search->kept == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu slots of %zu free batches", count,
                        search->free_batches);
-    for (size_t i = 0; i < count; i++) {
-        search->slots[i].asked = search->parameters + i * (2 * variables + all);
-        search->slots[i].best = search->slots[i].asked + variables;
-        search->slots[i].initial = search->slots[i].best + variables;
-    }
-    search->lower = search->variables + variables;
-    search->upper = search->lower + variables;
-    search->angles = search->upper + variables;
+    give_storage(search, variables, all);
     for (size_t v = 0; v < variables; v++)
-        search->upper[v] = v % 2 == 0 ? 1.0 : M_PI / 2.0;
+        search->bounds[variables + v] = v % 2 == 0 ? 1.0 : M_PI / 2.0;
     return MM_OK;
 }
 
@@ -420,7 +492,7 @@ static void close_search(struct search *search)
     free(search->evaluations);
     free(search->channels);
     free(search->parameters);
-    free(search->variables);
+    free(search->bounds);
     free(search->kept);
     free(search->best_loss);
 }
@@ -445,7 +517,7 @@ mm_status mm_search_chains(const struct mm_config *config, const struct mm_searc
     if (status == MM_OK && waiting)
         status = allocate_slots(&search, &local);
     if (status == MM_OK && waiting)
-        status = run_rounds(&search, &local);
+        status = run_flow(&search, &local);
     close_search(&search);
     return status == MM_OK ? MM_OK : mm_fail(error, status, "%s", local.message);
 }

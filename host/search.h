@@ -4,7 +4,7 @@
 
 #include "plan.h"
 
-/** Where the ends of chains are kept. */
+/** Where the ends of chains are kept. Calls come one at a time, from any thread. */
 struct mm_chain_keeper {
     void *context;
 
@@ -15,7 +15,7 @@ struct mm_chain_keeper {
     /** Takes the end of a chain, whose pointers are borrowed, and writes its loss to the losses of the plan. */
     mm_status (*take)(void *context, int64_t index, const struct mm_chain *chain, struct mm_error *error);
 
-    /** After every round of evaluations; may be NULL. */
+    /** After every evaluation; may be NULL. */
     mm_status (*settle)(void *context, struct mm_error *error);
 
     /** Before chains are passed over that wait for other processes: learns what those have finished. May be NULL.

@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include "backend.h"
+#include "problem.h"
 
 enum { MM_THREADS_MAX = 4096 };
 
@@ -170,32 +171,24 @@ size_t mm_solver_preferred_points(const struct mm_solver *solver)
     return solver->backend->preferred_points(solver->state);
 }
 
-static mm_status check_point(const struct mm_solver *solver, const struct mm_point *point, struct mm_error *error)
-{
-    if (!isfinite(point->g))
-        return mm_fail(error, MM_ERROR_INPUT, "g = %g; allowed is any finite number", point->g);
-    if (!isfinite(point->lambda) || point->lambda < 0.0)
-        return mm_fail(error, MM_ERROR_INPUT, "lambda = %g; allowed is any finite number from 0", point->lambda);
-    if (!isfinite(point->band_tolerance) || point->band_tolerance < 0.0)
-        return mm_fail(error, MM_ERROR_INPUT, "band_tolerance = %g; allowed is any finite number from 0",
-                       point->band_tolerance);
-    for (size_t i = 0; i < 2 * solver->free_batches; i++)
-        if (!(point->parameters[i] >= 0.0 && point->parameters[i] <= 1.0))
-            return mm_fail(error, MM_ERROR_INPUT, "%s of free batch %zu = %g; allowed is 0 to 1",
-                           i % 2 == 0 ? "c" : "q", i / 2 + 1, point->parameters[i]);
-    return MM_OK;
-}
-
 mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
                              struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                              struct mm_error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        mm_status status = check_point(solver, &points[i], error);
+        mm_status status = mm_point_check(&points[i], solver->free_batches, error);
         if (status != MM_OK)
             return status;
     }
     return solver->backend->evaluate(solver->state, count, points, evaluations, gradients, error);
+}
+
+mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+                                  struct mm_error *error)
+{
+    const struct mm_backend *backend = solver->backend;
+    return backend->evaluate_flow != NULL ? backend->evaluate_flow(solver->state, flow, error)
+                                          : mm_flow_in_rounds(flow, backend->evaluate, solver->state, error);
 }
 
 void mm_state_free(struct mm_state *state)
@@ -234,7 +227,7 @@ mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *poin
 {
     if (collisions < 0)
         return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
-    mm_status status = check_point(solver, point, error);
+    mm_status status = mm_point_check(point, solver->free_batches, error);
     if (status == MM_OK)
         status = check_state(solver, state, error);
     if (status != MM_OK)

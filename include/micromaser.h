@@ -401,7 +401,8 @@ struct mm_search_options {
     size_t slots;             /* chains in flight, 0 means what the backend prefers */
     const volatile int *stop; /* set to non-zero (by a signal handler) to stop after the evaluation in flight */
     double max_seconds;       /* stop by itself after 0.99 of this time, 0 means never */
-    void (*progress)(void *context, const struct mm_progress *progress); /* called after each round; may be NULL */
+    /* Called after each evaluation, one call at a time but from any thread of the search; may be NULL. */
+    void (*progress)(void *context, const struct mm_progress *progress);
     void *progress_context;
 };
 

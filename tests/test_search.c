@@ -123,41 +123,37 @@ static void reports_the_final_point(void **state)
 
 /** What a search told while it ran. */
 struct watch {
-    size_t slots;
-    int64_t rounds;
-    int64_t evaluations; /* at the last round */
-    int64_t done;        /* at the last round */
+    int64_t calls;
+    int64_t evaluations; /* at the last call */
+    int64_t done;        /* at the last call */
     int64_t stop_at;     /* chains done at which to stop, if > 0 */
     volatile int stop;
     double best_loss[2];
 };
 
-/* In each round every slot holds a chain as long as there are chains for all of them. */
-static void watch_round(void *context, const struct mm_progress *progress)
+static void watch_evaluation(void *context, const struct mm_progress *progress)
 {
     struct watch *watch = context;
-    int64_t waiting = progress->chains_total - watch->done;
-    int64_t expected = waiting < (int64_t)watch->slots ? waiting : (int64_t)watch->slots;
-    assert_int_equal(progress->evaluations - watch->evaluations, expected);
+    assert_int_equal(progress->evaluations - watch->evaluations, 1);
     assert_true(progress->chains_done >= watch->done);
     assert_int_equal(progress->lambda_count, 2);
-    watch->rounds++;
+    watch->calls++;
     watch->evaluations = progress->evaluations;
     watch->done = progress->chains_done;
     memcpy(watch->best_loss, progress->best_loss, sizeof watch->best_loss);
     watch->stop = watch->stop_at > 0 && progress->chains_done >= watch->stop_at;
 }
 
-static void slots_stay_full(void **state)
+static void every_evaluation_is_told(void **state)
 {
     (void)state;
     struct mm_config config;
     read_config(small_search, &config);
     for (size_t slots = 1; slots <= 7; slots += 3) {
-        struct watch watch = {.slots = slots};
+        struct watch watch = {0};
         struct mm_results results;
         struct mm_search_options options = {
-            .solver = {.backend = "cpu"}, .slots = slots, .progress = watch_round, .progress_context = &watch};
+            .solver = {.backend = "cpu"}, .slots = slots, .progress = watch_evaluation, .progress_context = &watch};
         run_search(&config, &options, &results);
         int64_t evaluations = 0;
         for (int64_t i = 0; i < results.chain_count; i++)
@@ -185,11 +181,11 @@ static void stops_and_goes_on(void **state)
     struct mm_search_options undisturbed = {.solver = {.backend = "cpu"}};
     run_search(&config, &undisturbed, &expected);
 
-    struct watch watch = {.slots = 5, .stop_at = 6};
+    struct watch watch = {.stop_at = 6};
     struct mm_search_options stopping = {.solver = {.backend = "cpu"},
                                          .slots = 5,
                                          .stop = &watch.stop,
-                                         .progress = watch_round,
+                                         .progress = watch_evaluation,
                                          .progress_context = &watch};
     assert_int_equal(mm_results_create(&results, &config, &error), MM_OK);
     assert_int_equal(mm_search_run(&config, &stopping, &results, &error), MM_STOPPED);
@@ -201,14 +197,14 @@ static void stops_and_goes_on(void **state)
         else
             assert_null(results.chains[i].initial);
 
-    watch = (struct watch){.slots = 2, .done = finished};
+    watch = (struct watch){.done = finished};
     stopping.slots = 2;
     assert_int_equal(mm_search_run(&config, &stopping, &results, &error), MM_OK);
     assert_same_results(&expected, &results);
 
-    watch = (struct watch){.slots = 2, .done = 16};
+    watch = (struct watch){.done = 16};
     assert_int_equal(mm_search_run(&config, &stopping, &results, &error), MM_OK); /* nothing is left */
-    assert_int_equal(watch.rounds, 0);
+    assert_int_equal(watch.calls, 0);
     mm_results_free(&expected);
     mm_results_free(&results);
     mm_config_free(&config);
@@ -221,13 +217,15 @@ static void stopped_before_it_began(void **state)
     struct mm_results results;
     struct mm_error error = {0};
     struct watch watch = {.stop = 1};
-    struct mm_search_options options = {
-        .solver = {.backend = "cpu"}, .stop = &watch.stop, .progress = watch_round, .progress_context = &watch};
+    struct mm_search_options options = {.solver = {.backend = "cpu"},
+                                        .stop = &watch.stop,
+                                        .progress = watch_evaluation,
+                                        .progress_context = &watch};
     read_config(small_search, &config);
     assert_int_equal(mm_results_create(&results, &config, &error), MM_OK);
     assert_int_equal(mm_search_run(&config, &options, &results, &error), MM_STOPPED);
     assert_int_equal(count_finished(&results), 0);
-    assert_int_equal(watch.rounds, 0);
+    assert_int_equal(watch.calls, 0);
     assert_int_equal(mm_results_best(&results, &config, 0, 0, NULL), -1);
     mm_results_free(&results);
     mm_config_free(&config);
@@ -239,11 +237,11 @@ static void one_backend_for_all_chains(void **state)
     struct mm_config config;
     struct mm_results results;
     struct mm_error error = {0};
-    struct watch watch = {.slots = 16, .stop_at = 1};
+    struct watch watch = {.stop_at = 1};
     struct mm_search_options options = {.solver = {.backend = "cpu"},
                                         .stop = &watch.stop,
                                         .slots = 16,
-                                        .progress = watch_round,
+                                        .progress = watch_evaluation,
                                         .progress_context = &watch};
     read_config(small_search, &config);
     assert_int_equal(mm_results_create(&results, &config, &error), MM_OK);
@@ -377,7 +375,7 @@ int main(void)
         cmocka_unit_test(independent_of_slots_and_threads),
         cmocka_unit_test(independent_of_what_ran_before),
         cmocka_unit_test(reports_the_final_point),
-        cmocka_unit_test(slots_stay_full),
+        cmocka_unit_test(every_evaluation_is_told),
         cmocka_unit_test(stops_and_goes_on),
         cmocka_unit_test(stopped_before_it_began),
         cmocka_unit_test(one_backend_for_all_chains),
