@@ -8,6 +8,7 @@
 
 struct mm_qubit;
 struct mm_tridiagonal;
+struct mm_twisted;
 
 enum { MM_ROW_NUMBERS = 24 }; /* row factors of one block of lanes: 3 of MM_COLUMN_BLOCK */
 
@@ -69,6 +70,18 @@ struct mm_collision_loops {
     double (*row_sum)(const void *matrix, size_t stride, int row, int bands);
 };
 
+/** The derivative p 1 - F F^T of a passive energy, in the form in which it is found. All arrays are borrowed. */
+struct mm_projector {
+    int levels;
+    int count; /* p, columns of F */
+    const double
+        *factor; /* F, [levels][factor_stride], 64-byte aligned; zeros follow the count up to a whole block */
+    size_t factor_stride;
+    int bands; /* diagonals wanted */
+    double *target;
+    size_t target_stride; /* of a diagonal (band_layout.h) */
+};
+
 /** Loops compiled for one instruction set. They differ in vector length only. */
 struct mm_band_loops {
     const char *name;
@@ -78,9 +91,18 @@ struct mm_band_loops {
     /** Reduces a symmetric matrix to tridiagonal form (tridiagonal.h). */
     void (*tridiagonalize)(const struct mm_tridiagonal *target);
 
+    /** The largest eigenvalues of a tridiagonal matrix and their eigenvectors (tridiagonal.h). Returns whether all
+     *  of them were found to a relative 1e-8; eigenvectors are orthogonal up to this over the relative gap. */
+    bool (*twisted_vectors)(const struct mm_twisted *target);
+
     /** Z = Q Z: turns eigenvectors of T into those of the matrix that was reduced.
-     *  @param vectors  [stride][stride], one a column, padding finite; 64-byte aligned */
-    void (*transform_back)(const struct mm_tridiagonal *reduced, double *vectors);
+     *  @param vectors  [levels][stride], one a column, 64-byte aligned
+     *  @param columns  of vectors; as many as are in whole groups of MM_TWISTED_LANES lie within the stride and are
+     *                  finite */
+    void (*transform_back)(const struct mm_tridiagonal *reduced, double *vectors, size_t stride, int columns);
+
+    /** Adds the diagonals of F F^T that are wanted to the target. */
+    void (*add_projector)(const struct mm_projector *projector);
 };
 
 /** All loops compiled in, widest first; the last one runs everywhere. *count gets their number. */

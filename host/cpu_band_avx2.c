@@ -1,7 +1,9 @@
-/* cpu_band_avx2.c - the loops of cpu_band_loops.h and tridiagonal_loops.h on vectors of 4 doubles. */
+/* cpu_band_avx2.c - the loops that work on vectors of 4 doubles. */
 #define MM_VECTOR_LENGTH 4
 #include "cpu_band_loops.h"
+#include "projector_loops.h"
 #include "tridiagonal_loops.h"
+#include "twisted_loops.h"
 
 static bool supported(void)
 {
@@ -13,4 +15,6 @@ extern const struct mm_collision_loops mm_collision_loops_avx2_single;
 static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
 
 const struct mm_band_loops mm_band_loops_avx2 = {
-    "avx2", supported, {&collision_loops, &mm_collision_loops_avx2_single}, tridiagonalize, transform_back};
+    "avx2",         supported,       {&collision_loops, &mm_collision_loops_avx2_single},
+    tridiagonalize, twisted_vectors, transform_back,
+    add_projector};

@@ -1,7 +1,9 @@
-/* cpu_band_avx512.c - the loops of cpu_band_loops.h and tridiagonal_loops.h on vectors of 8 doubles. */
+/* cpu_band_avx512.c - the loops that work on vectors of 8 doubles. */
 #define MM_VECTOR_LENGTH 8
 #include "cpu_band_loops.h"
+#include "projector_loops.h"
 #include "tridiagonal_loops.h"
+#include "twisted_loops.h"
 
 static bool supported(void)
 {
@@ -14,4 +16,6 @@ extern const struct mm_collision_loops mm_collision_loops_avx512_single;
 static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
 
 const struct mm_band_loops mm_band_loops_avx512 = {
-    "avx512", supported, {&collision_loops, &mm_collision_loops_avx512_single}, tridiagonalize, transform_back};
+    "avx512",       supported,       {&collision_loops, &mm_collision_loops_avx512_single},
+    tridiagonalize, twisted_vectors, transform_back,
+    add_projector};

@@ -64,42 +64,41 @@ static void gather(struct mm_cpu_run *run)
     }
 }
 
-/** The window of H minus the projector. */
-static void scatter_derivative(struct mm_cpu_run *run)
+/** The window of H minus the derivative of the passive energy. */
+static void fill_derivative(struct mm_cpu_run *run, struct mm_projector projector)
 {
     double *adjoint = mm_cpu_run_adjoint(run);
-    int levels = run->window.levels;
-    for (int d = 0; d < run->window.bands; d++)
-        for (int m = 0; m < levels - d; m++)
-            adjoint[mm_band_index(run->stride, d, m)] =
-                (d == 0 ? m : 0) - run->eigen.projector[(size_t)m * (size_t)levels + (size_t)(m + d)];
+    for (int m = 0; m < run->window.levels; m++)
+        adjoint[m] = m - projector.count;
+    projector.bands = run->window.bands;
+    projector.target = adjoint;
+    projector.target_stride = run->stride;
+    run->loops->add_projector(&projector);
 }
 
 /** From the whole spectrum. */
-static mm_status dense_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
+static mm_status dense_passive_energy(struct mm_cpu_run *run, struct mm_projector *projector, double *energy,
                                       struct mm_error *error)
 {
     const int levels = run->window.levels;
     run->eigen.loops = run->loops;
     gather(run);
-    mm_status status = mm_eigen_solve(&run->eigen, levels, derivative, error);
-    if (status != MM_OK)
-        return status;
-    *energy = mm_eigen_passive_energy(&run->eigen, levels);
-    if (derivative)
-        mm_eigen_passive_projector(&run->eigen, levels);
-    return MM_OK;
+    if (projector != NULL)
+        return mm_eigen_passive(&run->eigen, levels, false, energy, projector, error);
+    mm_status status = mm_eigen_solve(&run->eigen, levels, false, error);
+    if (status == MM_OK)
+        *energy = mm_eigen_passive_energy(&run->eigen, levels);
+    return status;
 }
 
 /** From the part of it that matters to a rough value, all but the tolerance of a band; *energy is NAN where that is
  * most of it. */
-static mm_status rough_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
+static mm_status rough_passive_energy(struct mm_cpu_run *run, struct mm_projector *projector, double *energy,
                                       struct mm_error *error)
 {
     const struct mm_band_state state = {mm_cpu_run_state(run), run->stride, run->window.levels, run->window.bands};
     run->low_rank.gram.loops = run->loops;
-    return mm_low_rank_passive_energy(&run->low_rank, state, run->band_tolerance,
-                                      derivative ? run->eigen.projector : NULL, energy, error);
+    return mm_low_rank_passive_energy(&run->low_rank, state, run->band_tolerance, projector, energy, error);
 }
 
 /** Whether the band of a rough point is so coarse that a part of the spectrum does. */
@@ -112,13 +111,14 @@ mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double 
 {
     if (run->window.bands == 1)
         return diagonal_passive_energy(run, derivative, energy, error);
+    struct mm_projector projector, *wanted = derivative ? &projector : NULL;
     mm_status status = mm_eigen_reserve(&run->eigen, run->window.levels, error);
     *energy = NAN;
     if (status == MM_OK && may_leave_out(run))
-        status = rough_passive_energy(run, derivative, energy, error);
+        status = rough_passive_energy(run, wanted, energy, error);
     if (status == MM_OK && isnan(*energy))
-        status = dense_passive_energy(run, derivative, energy, error);
+        status = dense_passive_energy(run, wanted, energy, error);
     if (status == MM_OK && derivative)
-        scatter_derivative(run);
+        fill_derivative(run, projector);
     return status;
 }

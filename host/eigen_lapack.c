@@ -1,8 +1,8 @@
 /* eigen_lapack.c - spectra of real symmetric matrices: our reduction to tridiagonal form, then LAPACK.
  *
- * A = Q T Q^T by Householder's method (tridiagonal_loops.h); the eigenvalues of T by dsterf, or with its
- * eigenvectors Z by dstedc (divide and conquer), and Q Z by dormtr. LAPACK's own reduction takes as long as all the
- * rest. Eigenvalues come out ascending: the k-th largest of L levels is number L-1-k.
+ * A = Q T Q^T by Householder's method and Q Z (tridiagonal_loops.h); the eigenvalues of T by our QL algorithm
+ * (tridiagonal_values.c) or, where that does not converge, by dsterf; with its eigenvectors Z by dstedc (divide and
+ * conquer). Eigenvalues come out ascending: the k-th largest of L levels is number L-1-k.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,11 +20,12 @@
 void mm_eigen_free(struct mm_eigen *eigen)
 {
     free(eigen->matrix);
-    free(eigen->projector);
     free(eigen->values);
     free(eigen->reduced);
     free(eigen->below);
     free(eigen->scales);
+    free(eigen->tridiagonal);
+    free(eigen->divided);
     free(eigen->vectors);
     free(eigen->scratch);
     free(eigen->work);
@@ -43,8 +44,8 @@ struct work_sizes {
 static mm_status query_work(int levels, struct work_sizes *sizes, struct mm_error *error)
 {
     double doubles = 0.0, unused = 0.0;
-    int info = LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, &unused, &unused, &unused,
-                                   mm_band_columns(levels), &doubles, -1, &sizes->integers, -1);
+    int info = LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, &unused, &unused, &unused, levels, &doubles, -1,
+                                   &sizes->integers, -1);
     if (info != 0)
         return mm_fail(error, MM_ERROR_LAPACK, "dstedc refused a work-space query for %d levels: info = %d", levels,
                        info);
@@ -54,19 +55,22 @@ static mm_status query_work(int levels, struct work_sizes *sizes, struct mm_erro
 
 static bool allocate(struct mm_eigen *eigen, size_t levels, const struct work_sizes *sizes)
 {
-    const size_t columns = (size_t)mm_band_columns((int)levels);
+    const size_t columns = (size_t)mm_band_columns((int)levels), stride = mm_eigen_stride((int)levels);
+    const size_t lanes = MM_TWISTED_VECTORS * MM_TWISTED_LANES * levels;
+    const size_t rows = MM_TRIDIAGONAL_VECTORS * columns;
     eigen->matrix = mm_allocate_doubles(levels * levels);
-    eigen->projector = mm_allocate_doubles(levels * levels);
     eigen->values = mm_allocate_doubles(levels);
     eigen->reduced = mm_allocate_doubles(columns * columns);
     eigen->below = mm_allocate_doubles(levels);
     eigen->scales = mm_allocate_doubles(levels);
-    eigen->scratch = mm_allocate_doubles(MM_TRIDIAGONAL_VECTORS * columns);
-    eigen->vectors = mm_allocate_doubles(columns * columns);
+    eigen->scratch = mm_allocate_doubles(lanes > rows ? lanes : rows);
+    eigen->tridiagonal = mm_allocate_doubles(MM_EIGEN_TRIDIAGONAL * stride);
+    eigen->divided = mm_allocate_doubles(levels * levels);
+    eigen->vectors = mm_allocate_doubles(levels * stride);
     eigen->work = mm_allocate_doubles((size_t)sizes->doubles);
     eigen->integer_work = malloc((size_t)sizes->integers * sizeof(int));
-    return eigen->matrix && eigen->projector && eigen->values && eigen->reduced && eigen->below && eigen->scales &&
-           eigen->scratch && eigen->vectors && eigen->work && eigen->integer_work;
+    return eigen->matrix && eigen->values && eigen->reduced && eigen->below && eigen->scales && eigen->scratch &&
+           eigen->tridiagonal && eigen->divided && eigen->vectors && eigen->work && eigen->integer_work;
 }
 
 mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *error)
@@ -102,49 +106,75 @@ static void copy_for_reduction(const double *matrix, int levels, const struct mm
     }
 }
 
-/** The padding of the eigenvectors, which the loops run over. */
-static void clear_padding(double *vectors, size_t levels, size_t stride)
+struct mm_tridiagonal mm_eigen_reduce(struct mm_eigen *eigen, int levels)
 {
-    for (size_t column = 0; column < levels; column++)
-        memset(vectors + column * stride + levels, 0, (stride - levels) * sizeof(double));
-    memset(vectors + levels * stride, 0, (stride - levels) * stride * sizeof(double));
+    const struct mm_tridiagonal reduced = {
+        levels,        (size_t)mm_band_columns(levels), eigen->reduced, eigen->values, eigen->below, eigen->scales,
+        eigen->scratch};
+    if (eigen->loops == NULL)
+        eigen->loops = mm_band_loops_find(NULL);
+    copy_for_reduction(eigen->matrix, levels, &reduced);
+    eigen->loops->tridiagonalize(&reduced);
+    memcpy(eigen->tridiagonal, reduced.diagonal, (size_t)levels * sizeof(double));
+    memcpy(eigen->tridiagonal + mm_eigen_stride(levels), reduced.below, (size_t)(levels - 1) * sizeof(double));
+    return reduced;
 }
 
-/** Eigenvectors of T, turned into those of the matrix. */
-static mm_status find_vectors(struct mm_eigen *eigen, const struct mm_band_loops *loops,
-                              const struct mm_tridiagonal *reduced, struct mm_error *error)
+/** Puts T back where its eigenvalues have been looked for. */
+static void restore(const struct mm_eigen *eigen, const struct mm_tridiagonal *reduced)
+{
+    const size_t levels = (size_t)reduced->levels;
+    memcpy(reduced->diagonal, eigen->tridiagonal, levels * sizeof(double));
+    memcpy(reduced->below, eigen->tridiagonal + mm_eigen_stride(reduced->levels), (levels - 1) * sizeof(double));
+}
+
+mm_status mm_eigen_values(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, struct mm_error *error)
 {
     const int levels = reduced->levels;
+    if (mm_tridiagonal_values(levels, reduced->diagonal, reduced->below))
+        return MM_OK;
+    restore(eigen, reduced);
+    int info = LAPACKE_dsterf_work(levels, reduced->diagonal, reduced->below);
+    if (info != 0)
+        return mm_fail(error, MM_ERROR_LAPACK, "dsterf failed on a density matrix of %d levels: info = %d", levels,
+                       info);
+    return MM_OK;
+}
+
+/** Rows of eigenvectors out of columns; what follows the last one of a row is zero. */
+static void transpose(int levels, const double *columns, size_t stride, double *rows)
+{
+    const size_t count = (size_t)levels;
+    for (size_t n = 0; n < count; n++) {
+        for (size_t k = 0; k < count; k++)
+            rows[n * stride + k] = columns[k * count + n];
+        memset(rows + n * stride + count, 0, (stride - count) * sizeof(double));
+    }
+}
+
+mm_status mm_eigen_vectors(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, struct mm_error *error)
+{
+    const int levels = reduced->levels;
+    const size_t stride = mm_eigen_stride(levels);
     struct work_sizes sizes;
     mm_status status = query_work(levels, &sizes, error);
     if (status != MM_OK)
         return status;
-    int info =
-        LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, eigen->values, eigen->below, eigen->vectors,
-                            (int)reduced->stride, eigen->work, sizes.doubles, eigen->integer_work, sizes.integers);
+    restore(eigen, reduced);
+    int info = LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', levels, reduced->diagonal, reduced->below, eigen->divided,
+                                   levels, eigen->work, sizes.doubles, eigen->integer_work, sizes.integers);
     if (info != 0)
         return mm_fail(error, MM_ERROR_LAPACK, "dstedc failed on a density matrix of %d levels: info = %d", levels,
                        info);
-    clear_padding(eigen->vectors, (size_t)levels, reduced->stride);
-    loops->transform_back(reduced, eigen->vectors);
+    transpose(levels, eigen->divided, stride, eigen->vectors);
+    eigen->loops->transform_back(reduced, eigen->vectors, stride, levels);
     return MM_OK;
 }
 
 mm_status mm_eigen_solve(struct mm_eigen *eigen, int levels, bool vectors, struct mm_error *error)
 {
-    const struct mm_band_loops *loops = eigen->loops != NULL ? eigen->loops : mm_band_loops_find(NULL);
-    const struct mm_tridiagonal reduced = {
-        levels,        (size_t)mm_band_columns(levels), eigen->reduced, eigen->values, eigen->below, eigen->scales,
-        eigen->scratch};
-    copy_for_reduction(eigen->matrix, levels, &reduced);
-    loops->tridiagonalize(&reduced);
-    if (vectors)
-        return find_vectors(eigen, loops, &reduced, error);
-    int info = LAPACKE_dsterf_work(levels, eigen->values, eigen->below);
-    if (info != 0)
-        return mm_fail(error, MM_ERROR_LAPACK, "dsterf failed on a density matrix of %d levels: info = %d", levels,
-                       info);
-    return MM_OK;
+    const struct mm_tridiagonal reduced = mm_eigen_reduce(eigen, levels);
+    return vectors ? mm_eigen_vectors(eigen, &reduced, error) : mm_eigen_values(eigen, &reduced, error);
 }
 
 double mm_eigen_passive_energy(const struct mm_eigen *eigen, int levels)
@@ -153,13 +183,4 @@ double mm_eigen_passive_energy(const struct mm_eigen *eigen, int levels)
     for (int k = levels - 1; k > 0; k--)
         energy += k * eigen->values[levels - 1 - k];
     return energy;
-}
-
-void mm_eigen_passive_projector(struct mm_eigen *eigen, int levels)
-{
-    const int stride = mm_band_columns(levels);
-    for (int k = 0; k < levels; k++)
-        cblas_dscal(levels, sqrt((double)k), eigen->vectors + (size_t)(levels - 1 - k) * (size_t)stride, 1);
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, levels, levels, 1.0, eigen->vectors, stride, 0.0,
-                eigen->projector, levels);
 }

@@ -13,6 +13,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cblas.h>
 
@@ -37,7 +38,7 @@ static mm_status reserve(struct mm_low_rank *low, int levels, struct mm_error *e
     mm_low_rank_free(low);
     low->factor = mm_allocate_doubles(size);
     low->left = mm_allocate_doubles((size_t)levels);
-    low->directions = mm_allocate_doubles(size);
+    low->directions = mm_allocate_doubles((size_t)levels * mm_eigen_stride(levels));
     if (!low->factor || !low->left || !low->directions) {
         mm_low_rank_free(low);
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the factors of %d levels", levels);
@@ -92,26 +93,21 @@ static int factorise(struct mm_low_rank *low, struct mm_band_state state, double
     return most;
 }
 
-/** p 1 - sum_k (p - k) v_k v_k^T. */
-static void fill_projector(struct mm_low_rank *low, int levels, int rank, double *projector)
+/** Turns the projector of G^T G into that of G G^T. */
+static void apply_factor(struct mm_low_rank *low, int levels, struct mm_projector *projector)
 {
-    const int stride = mm_band_columns(rank);
-    const size_t size = (size_t)levels;
-    for (int k = 0; k < rank; k++) {
-        const double value = low->gram.values[rank - 1 - k];
-        cblas_dscal(rank, value > 0.0 ? sqrt((rank - k) / value) : 0.0,
-                    low->gram.vectors + (size_t)(rank - 1 - k) * (size_t)stride, 1);
-    }
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, levels, rank, rank, 1.0, low->factor, levels,
-                low->gram.vectors, stride, 0.0, low->directions, levels);
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, levels, rank, -1.0, low->directions, levels, 0.0,
-                projector, levels);
-    for (size_t n = 0; n < size; n++)
-        projector[n * size + n] += rank;
+    const size_t stride = mm_eigen_stride(levels);
+    memset(low->directions, 0, (size_t)levels * stride * sizeof(double));
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, projector->count, levels, projector->levels, 1.0,
+                projector->factor, (int)projector->factor_stride, low->factor, levels, 0.0, low->directions,
+                (int)stride);
+    projector->levels = levels;
+    projector->factor = low->directions;
+    projector->factor_stride = stride;
 }
 
 mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_state state, double tolerance,
-                                     double *projector, double *energy, struct mm_error *error)
+                                     struct mm_projector *projector, double *energy, struct mm_error *error)
 {
     const int most = 2 * state.levels / 3;
     mm_status status = reserve(low, state.levels, error);
@@ -126,7 +122,8 @@ mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_sta
         return status;
     cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, rank, state.levels, 1.0, low->factor, state.levels, 0.0,
                 low->gram.matrix, rank);
-    status = mm_eigen_solve(&low->gram, rank, projector != NULL, error);
+    status = projector != NULL ? mm_eigen_passive(&low->gram, rank, true, energy, projector, error)
+                               : mm_eigen_solve(&low->gram, rank, false, error);
     if (status != MM_OK)
         return status;
     double rest = 0.0;
@@ -136,6 +133,6 @@ mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_sta
         rest -= low->gram.values[k];
     *energy = mm_eigen_passive_energy(&low->gram, rank) + rank * rest;
     if (projector != NULL)
-        fill_projector(low, state.levels, rank, projector);
+        apply_factor(low, state.levels, projector);
     return MM_OK;
 }

@@ -18,7 +18,7 @@ struct mm_low_rank {
     int capacity;         /* levels that the arrays below are made for */
     double *factor;       /* G, [rank][levels]: a column after the other */
     double *left;         /* [levels], diagonal of R - G G^T */
-    double *directions;   /* [rank][levels] */
+    double *directions;   /* [levels][mm_eigen_stride] */
     struct mm_eigen gram; /* spectrum of G^T G */
 };
 
@@ -26,11 +26,10 @@ struct mm_low_rank {
  *  `tolerance`: the eigenvalues of G^T G are those of G G^T, and what is left is counted with their number as its
  *  rank. The error is about the tolerance times the ranks over which S is spread.
  *  @param energy     out; NAN where more than two thirds of the levels were needed, which makes all of them cheaper
- *  @param projector  [levels][levels], column-major, lower triangle: derivative of the passive energy by R, as of
- *                    mm_eigen_passive_projector, out; NULL if not wanted
+ *  @param projector  derivative of the passive energy by R, as of mm_eigen_passive, out; NULL if not wanted
  *  Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK. */
 mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_state state, double tolerance,
-                                     double *projector, double *energy, struct mm_error *error);
+                                     struct mm_projector *projector, double *energy, struct mm_error *error);
 
 /** Releases the memory. */
 void mm_low_rank_free(struct mm_low_rank *low);

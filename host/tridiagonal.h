@@ -2,6 +2,7 @@
 #ifndef MM_TRIDIAGONAL_H
 #define MM_TRIDIAGONAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { MM_TRIDIAGONAL_VECTORS = 4 };
@@ -18,5 +19,31 @@ struct mm_tridiagonal {
     double *scales;   /* [levels], out: tau_k; Q is the product of I - tau_k u_k u_k^T, k = 0 .. levels - 2 */
     double *scratch;  /* [MM_TRIDIAGONAL_VECTORS][stride] */
 };
+
+enum { MM_TWISTED_VECTORS = 4, MM_TWISTED_LANES = 32 };
+
+/** The largest eigenvalues and their eigenvectors of T + sigma = L D L^T. All arrays are borrowed and 64-byte
+ *  aligned. */
+struct mm_twisted {
+    int levels;           /* rows of T */
+    int count;            /* eigenvectors wanted, at least 1 */
+    size_t stride;        /* doubles from one row of the vectors to the next: at least the count in whole groups of
+                             MM_TWISTED_LANES */
+    const double *pivots; /* [levels], of D: positive */
+    const double *ratios; /* [levels - 1], the subdiagonal of L */
+    const double *products; /* [levels - 1], D L: that of T */
+    const double *squares;  /* [levels - 1], D L^2 */
+    double *values;         /* [stride], eigenvalues, descending; what follows the count repeats the last one. Out:
+                               nearer to those of L D L^T */
+    const double *lengths;  /* [stride], of the vectors */
+    double *vectors;        /* [levels][stride], out: an eigenvector a column */
+    double *scratch;        /* [MM_TWISTED_VECTORS][levels][MM_TWISTED_LANES] */
+};
+
+/** Eigenvalues of a symmetric tridiagonal matrix, ascending, to a few roundings of its largest one.
+ *  @param diagonal  [levels], out: the eigenvalues
+ *  @param below     [levels], its subdiagonal of levels - 1 elements, destroyed
+ *  Returns whether it converged. */
+bool mm_tridiagonal_values(int levels, double *diagonal, double *below);
 
 #endif

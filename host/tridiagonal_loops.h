@@ -20,7 +20,7 @@ enum {
     COLUMNS_AT_ONCE = 4,
     /* In the transformation back: what the sixteen registers of AVX2 hold, or the 32 of AVX-512. */
     REFLECTORS_AT_ONCE = 4,
-    BACK_COLUMNS = MM_VECTOR_LENGTH == 8 ? 4 : 2,
+    BACK_VECTORS = MM_VECTOR_LENGTH == 8 ? 4 : 2,
 };
 
 /** A column whose square is below this counts as zero: it is far below what a double can tell beside 1. */
@@ -206,43 +206,44 @@ static struct reflectors gather_reflectors(const struct mm_tridiagonal *reduced,
 MM_INLINE void reflect(const struct reflectors *group, int rows, size_t stride, double *columns)
 {
     const mm_vector zero = {0};
-    mm_vector sums[BACK_COLUMNS][REFLECTORS_AT_ONCE];
-    double shares[BACK_COLUMNS][REFLECTORS_AT_ONCE];
-    for (int c = 0; c < BACK_COLUMNS; c++)
+    mm_vector shares[BACK_VECTORS][REFLECTORS_AT_ONCE];
+    for (int v = 0; v < BACK_VECTORS; v++)
         for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
-            sums[c][r] = zero;
-    for (int i = group->start; i < rows; i += MM_VECTOR_LENGTH)
-        for (int c = 0; c < BACK_COLUMNS; c++)
+            shares[v][r] = zero;
+    for (int i = group->start; i < rows; i++)
+        for (int v = 0; v < BACK_VECTORS; v++) {
+            const mm_vector element = load(columns + (size_t)i * stride + (size_t)v * MM_VECTOR_LENGTH);
             for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
-                sums[c][r] += load(columns + (size_t)c * stride + i) * load(group->u[r] + i);
-    for (int c = 0; c < BACK_COLUMNS; c++) {
-        double sum[REFLECTORS_AT_ONCE];
-        sum_four(sums[c], sum);
+                shares[v][r] += element * group->u[r][i];
+        }
+    for (int v = 0; v < BACK_VECTORS; v++)
         for (int r = 0; r < REFLECTORS_AT_ONCE; r++) {
             for (int earlier = 0; earlier < r; earlier++)
-                sum[r] -= shares[c][earlier] * group->products[earlier][r];
-            shares[c][r] = group->scales[r] * sum[r];
+                shares[v][r] -= shares[v][earlier] * group->products[earlier][r];
+            shares[v][r] *= group->scales[r];
         }
-    }
-    for (int i = group->start; i < rows; i += MM_VECTOR_LENGTH)
-        for (int c = 0; c < BACK_COLUMNS; c++) {
-            double *place = columns + (size_t)c * stride + i;
+    for (int i = group->start; i < rows; i++) {
+        double u[REFLECTORS_AT_ONCE]; /* which the stores could change, for all that the compiler knows */
+        for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
+            u[r] = group->u[r][i];
+        for (int v = 0; v < BACK_VECTORS; v++) {
+            double *place = columns + (size_t)i * stride + (size_t)v * MM_VECTOR_LENGTH;
             mm_vector element = load(place);
             for (int r = 0; r < REFLECTORS_AT_ONCE; r++)
-                element -= load(group->u[r] + i) * shares[c][r];
+                element -= shares[v][r] * u[r];
             store(place, element);
         }
+    }
 }
 
 /** Z = Q Z, the last reflectors first. */
-static void transform_back(const struct mm_tridiagonal *reduced, double *vectors)
+static void transform_back(const struct mm_tridiagonal *reduced, double *vectors, size_t stride, int columns)
 {
-    const int rows = mm_band_columns(reduced->levels);
     const int last = (reduced->levels - 2) / REFLECTORS_AT_ONCE * REFLECTORS_AT_ONCE;
     memset(reduced->scratch, 0, reduced->stride * sizeof(double));
     for (int first = reduced->levels > 1 ? last : -1; first >= 0; first -= REFLECTORS_AT_ONCE) {
         const struct reflectors group = gather_reflectors(reduced, first, reduced->scratch);
-        for (int column = 0; column < rows; column += BACK_COLUMNS)
-            reflect(&group, rows, reduced->stride, vectors + (size_t)column * reduced->stride);
+        for (int column = 0; column < columns; column += BACK_VECTORS * MM_VECTOR_LENGTH)
+            reflect(&group, reduced->levels, stride, vectors + column);
     }
 }

@@ -1,0 +1,150 @@
+/* eigen_passive.c - passive energy of a density matrix and its derivative, sum_k k v_k v_k^T.
+ *
+ * The eigenvectors of all populations above the noise come from twisted factorisations (twisted_loops.h), which
+ * take an eighth of what LAPACK's divide and conquer does. They are good as far as two neighbouring eigenvalues
+ * differ beside their size; where two do not, or anything else goes wrong, LAPACK finds all of them.
+ *
+ * A density matrix is known to some 1e-13 of its trace: what its collisions dropped and rounded. Eigenvalues below
+ * that, negative ones among them, are noise. With p above it the derivative is p 1 - sum_k (p - k) v_k v_k^T, which
+ * counts them as one level above the others.
+ */
+#include <math.h>
+
+#include <cblas.h>
+
+#include "cpu_band.h"
+#include "eigen_lapack.h"
+
+/** Noise of an eigenvalue relative to the trace. */
+static const double NOISE = 1e-13;
+
+/** With eigenvalues further below zero than this, relative to the trace, a matrix is no density matrix. */
+static const double MOST_NOISE = 1e-10;
+
+/** Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
+static const double LEAST_GAP = 1e-4;
+
+/** Rows of mm_eigen.tridiagonal. */
+enum row { DIAGONAL, BELOW, PIVOTS, RATIOS, PRODUCTS, SQUARES, SHIFTED, LENGTHS };
+
+static double *row_of(const struct mm_eigen *eigen, int levels, enum row row)
+{
+    return eigen->tridiagonal + (size_t)row * mm_eigen_stride(levels);
+}
+
+/** T + shift = L D L^T; returns whether D is positive. */
+static bool factorise(const struct mm_eigen *eigen, int levels, double shift)
+{
+    const double *diagonal = row_of(eigen, levels, DIAGONAL), *below = row_of(eigen, levels, BELOW);
+    double *pivots = row_of(eigen, levels, PIVOTS), *ratios = row_of(eigen, levels, RATIOS);
+    double *products = row_of(eigen, levels, PRODUCTS), *squares = row_of(eigen, levels, SQUARES);
+    double pivot = diagonal[0] + shift;
+    for (int i = 0; i + 1 < levels; i++) {
+        pivots[i] = pivot;
+        products[i] = below[i];
+        ratios[i] = below[i] / pivot;
+        squares[i] = below[i] * ratios[i];
+        if (!(pivot > 0.0))
+            return false;
+        pivot = diagonal[i + 1] + shift - squares[i];
+    }
+    pivots[levels - 1] = pivot;
+    return pivot > 0.0 && isfinite(pivot);
+}
+
+/** Whether neighbours among some eigenvalues, descending, are far enough apart. */
+static bool are_apart(const double *values, int count)
+{
+    for (int k = 0; k + 1 < count; k++)
+        if (!(values[k] - values[k + 1] >= LEAST_GAP * values[k]))
+            return false;
+    return true;
+}
+
+/** Eigenvalues above the noise, and by how much the others may be below zero; 0 where that cannot be told. */
+static int count_populations(const struct mm_eigen *eigen, int levels, double *shift)
+{
+    const double *values = eigen->values;
+    double trace = 0.0;
+    int count = 0;
+    for (int k = 0; k < levels; k++)
+        trace += values[k];
+    *shift = fmax(NOISE * trace, -2.0 * values[0]);
+    if (!(values[0] >= -MOST_NOISE * trace))
+        return 0;
+    while (count < levels && values[levels - 1 - count] > *shift)
+        count++;
+    return count;
+}
+
+/** Length of vector k, the largest eigenvalue's being 0, of so many. */
+static double length_of(int k, int count, bool over_roots, double value)
+{
+    if (k >= count || (over_roots && value <= 0.0))
+        return 0.0;
+    return over_roots ? sqrt((count - k) / value) : sqrt((double)(count - k));
+}
+
+/** The eigenvectors of the largest eigenvalues in their lengths, or false. */
+static bool find_leading_vectors(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, int count,
+                                 double shift, bool over_roots)
+{
+    const int levels = reduced->levels;
+    const size_t stride = mm_eigen_stride(levels);
+    double *values = row_of(eigen, levels, SHIFTED), *lengths = row_of(eigen, levels, LENGTHS);
+    if (count == 0 || !factorise(eigen, levels, shift))
+        return false;
+    for (int k = 0; k < (int)stride; k++) {
+        const double value = eigen->values[levels - 1 - (k < count ? k : count - 1)];
+        values[k] = value + shift;
+        lengths[k] = length_of(k, count, over_roots, value);
+    }
+    const struct mm_twisted twisted = {
+        .levels = levels,
+        .count = count,
+        .stride = stride,
+        .pivots = row_of(eigen, levels, PIVOTS),
+        .ratios = row_of(eigen, levels, RATIOS),
+        .products = row_of(eigen, levels, PRODUCTS),
+        .squares = row_of(eigen, levels, SQUARES),
+        .values = values,
+        .lengths = lengths,
+        .vectors = eigen->vectors,
+        .scratch = eigen->scratch,
+    };
+    if (!eigen->loops->twisted_vectors(&twisted) || !are_apart(values, count))
+        return false;
+    eigen->loops->transform_back(reduced, eigen->vectors, stride, count);
+    return true;
+}
+
+/** All eigenvectors in their lengths, by LAPACK; in ascending order, as it gives them. */
+static mm_status find_all_vectors(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, bool over_roots,
+                                  struct mm_error *error)
+{
+    const int levels = reduced->levels;
+    mm_status status = mm_eigen_vectors(eigen, reduced, error);
+    for (int k = 0; k < levels && status == MM_OK; k++)
+        cblas_dscal(levels, length_of(levels - 1 - k, levels, over_roots, eigen->values[k]), eigen->vectors + k,
+                    (int)mm_eigen_stride(levels));
+    return status;
+}
+
+mm_status mm_eigen_passive(struct mm_eigen *eigen, int levels, bool over_roots, double *energy,
+                           struct mm_projector *projector, struct mm_error *error)
+{
+    const struct mm_tridiagonal reduced = mm_eigen_reduce(eigen, levels);
+    double shift;
+    mm_status status = mm_eigen_values(eigen, &reduced, error);
+    if (status != MM_OK)
+        return status;
+    *energy = mm_eigen_passive_energy(eigen, levels);
+    int count = count_populations(eigen, levels, &shift);
+    if (!find_leading_vectors(eigen, &reduced, count, shift, over_roots)) {
+        count = levels;
+        status = find_all_vectors(eigen, &reduced, over_roots, error);
+    }
+    *projector = (struct mm_projector){
+        .levels = levels, .count = count, .factor = eigen->vectors, .factor_stride = mm_eigen_stride(levels)};
+    return status;
+}

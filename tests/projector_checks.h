@@ -1,0 +1,24 @@
+/* projector_checks.h - the derivative of a passive energy, multiplied out. */
+#ifndef MM_TEST_PROJECTOR_CHECKS_H
+#define MM_TEST_PROJECTOR_CHECKS_H
+
+#include <stddef.h>
+
+#include "cpu_band.h"
+
+/** p 1 - F F^T, one element after the other.
+ *  @param dense  [levels][levels], out */
+static inline void multiply_out(const struct mm_projector *projector, double *dense)
+{
+    const size_t levels = (size_t)projector->levels;
+    for (size_t n = 0; n < levels; n++)
+        for (size_t m = 0; m < levels; m++) {
+            double sum = n == m ? projector->count : 0.0;
+            for (size_t k = 0; k < (size_t)projector->count; k++)
+                sum -= projector->factor[n * projector->factor_stride + k] *
+                       projector->factor[m * projector->factor_stride + k];
+            dense[n * levels + m] = sum;
+        }
+}
+
+#endif
