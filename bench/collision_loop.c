@@ -111,7 +111,7 @@ static double time_spectrum(struct mm_eigen *eigen, int levels, int bands, bool 
     const double start = processor_seconds();
     struct mm_projector projector;
     double energy;
-    if ((vectors ? mm_eigen_passive(eigen, levels, false, &energy, &projector, &error)
+    if ((vectors ? mm_eigen_passive_derivative(eigen, levels, false, &energy, &projector, &error)
                  : mm_eigen_solve(eigen, levels, false, &error)) != MM_OK) {
         fprintf(stderr, "collision_loop: %s\n", error.message);
         exit(1);

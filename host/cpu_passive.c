@@ -84,7 +84,7 @@ static mm_status dense_passive_energy(struct mm_cpu_run *run, struct mm_projecto
     run->eigen.loops = run->loops;
     gather(run);
     if (projector != NULL)
-        return mm_eigen_passive(&run->eigen, levels, false, energy, projector, error);
+        return mm_eigen_passive_derivative(&run->eigen, levels, false, energy, projector, error);
     mm_status status = mm_eigen_solve(&run->eigen, levels, false, error);
     if (status == MM_OK)
         *energy = mm_eigen_passive_energy(&run->eigen, levels);

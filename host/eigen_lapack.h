@@ -49,8 +49,8 @@ double mm_eigen_passive_energy(const struct mm_eigen *eigen, int levels);
  *  them.
  *  @param over_roots  the vectors are divided by the roots of their eigenvalues as well: those of G^T G then become
  *                     those of G G^T by G */
-mm_status mm_eigen_passive(struct mm_eigen *eigen, int levels, bool over_roots, double *energy,
-                           struct mm_projector *projector, struct mm_error *error);
+mm_status mm_eigen_passive_derivative(struct mm_eigen *eigen, int levels, bool over_roots, double *energy,
+                                      struct mm_projector *projector, struct mm_error *error);
 
 /** Parts of the above. T of eigen->matrix: its elements are in eigen->values, eigen->below and eigen->tridiagonal.
  */

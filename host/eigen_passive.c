@@ -130,8 +130,8 @@ static mm_status find_all_vectors(struct mm_eigen *eigen, const struct mm_tridia
     return status;
 }
 
-mm_status mm_eigen_passive(struct mm_eigen *eigen, int levels, bool over_roots, double *energy,
-                           struct mm_projector *projector, struct mm_error *error)
+mm_status mm_eigen_passive_derivative(struct mm_eigen *eigen, int levels, bool over_roots, double *energy,
+                                      struct mm_projector *projector, struct mm_error *error)
 {
     const struct mm_tridiagonal reduced = mm_eigen_reduce(eigen, levels);
     double shift;

@@ -122,7 +122,7 @@ mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_sta
         return status;
     cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, rank, state.levels, 1.0, low->factor, state.levels, 0.0,
                 low->gram.matrix, rank);
-    status = projector != NULL ? mm_eigen_passive(&low->gram, rank, true, energy, projector, error)
+    status = projector != NULL ? mm_eigen_passive_derivative(&low->gram, rank, true, energy, projector, error)
                                : mm_eigen_solve(&low->gram, rank, false, error);
     if (status != MM_OK)
         return status;

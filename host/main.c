@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cblas.h>
+
 #include "cli.h"
 
 /* argp looks these names up; it prints this one for --version. */
@@ -52,12 +54,25 @@ static int run_command(int argc, char **argv)
     return CLI_BAD_USAGE;
 }
 
+/* Of OpenBLAS: its threads end. Not every build of it has threads. */
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+/* OpenBLAS starts a thread for every processor as it is loaded. Chains are the parallel work, BLAS gets none; but
+ * these threads spin for it for a tenth of a second, beside a search that may take no longer. */
+static void dismiss_blas_threads(void)
+{
+    openblas_set_num_threads(1); /* before: it would start them again */
+    if (blas_thread_shutdown_ != NULL)
+        blas_thread_shutdown_();
+}
+
 int main(int argc, char **argv)
 {
     static char program_name[] = "micromaser";
     const struct argp argp = {.parser = find_command, .args_doc = "COMMAND [OPTION...]", .doc = documentation};
     struct invocation invocation = {0};
     argp_err_exit_status = CLI_BAD_USAGE;
+    dismiss_blas_threads();
     signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` is a failed write, told as such */
     if (argc > 0)
         argv[0] = program_name;

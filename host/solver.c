@@ -144,7 +144,8 @@ mm_status mm_solver_open(struct mm_solver **solver, const struct mm_problem *pro
     if (status == MM_OK) {
         /* chains are the parallel work: a BLAS that starts threads of its own would only get in the way, and
          * its sums would depend on their number */
-        openblas_set_num_threads(1);
+        if (openblas_get_num_threads() != 1) /* else it might start threads that were dismissed */
+            openblas_set_num_threads(1);
         status = opened->backend->open(&opened->state, &opened->problem, &complete, error);
     }
     if (status != MM_OK) {

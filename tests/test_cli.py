@@ -150,6 +150,18 @@ def test_threads_and_slots_do_not_matter():
     assert_same_chains("a.h5", "b.h5")
 
 
+def test_one_thread_is_one_thread():
+    """Those of the BLAS library are dismissed: they would spin beside the search."""
+    write("endless.ini", ENDLESS)
+    process = start("search", "endless.ini", "--backend", "reference", "--threads", "1")
+    wait_for(lambda: [name for name in os.listdir(".") if ".journal." in name], "the journal")
+    time.sleep(0.2)
+    threads = os.listdir(f"/proc/{process.pid}/task")
+    process.kill()
+    process.communicate(timeout=TIMEOUT)
+    assert len(threads) == 1, threads
+
+
 def test_reference_backend_searches_too():
     write("small.ini", SMALL)
     succeed("search", "small.ini", *SINGLE, "--backend", "reference")

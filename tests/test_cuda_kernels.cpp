@@ -17,6 +17,7 @@ extern "C" {
 #include "band_layout.h"
 #include "cpu_run.h"
 #include "loss.h"
+#include "projector_checks.h"
 }
 
 #include "adjoint.cuh"
@@ -721,13 +722,16 @@ void set_adjoint_end(const protocol &given, device_chains &device)
         assert_ok(mm_eigen_reserve(&eigen, levels, &error), error);
         for (int column = 0; column < levels; column++)
             std::copy_n(&dense[chain * size + (size_t)(column * n)], levels, eigen.matrix + column * levels);
-        assert_ok(mm_eigen_solve(&eigen, levels, true, &error), error);
+        double passive = 0.0;
+        mm_projector projector = {};
+        std::vector<double> derivative(levels * levels);
+        assert_ok(mm_eigen_passive_derivative(&eigen, levels, false, &passive, &projector, &error), error);
+        multiply_out(&projector, derivative.data());
         evaluation.energy = chains[chain].energy;
-        evaluation.ergotropy = evaluation.energy - mm_eigen_passive_energy(&eigen, levels);
+        evaluation.ergotropy = evaluation.energy - passive;
         evaluation.instability = chains[chain].instability;
-        mm_eigen_passive_projector(&eigen, levels);
         for (int column = 0; column < levels; column++)
-            std::copy_n(eigen.projector + column * levels + column, levels - column,
+            std::copy_n(derivative.data() + column * levels + column, levels - column,
                         &projectors[chain * size + (size_t)(column * n + column)]);
         by_ergotropy.push_back(mm_loss_finish(&given.problem, &given.points[chain], &evaluation));
         mm_eigen_free(&eigen);
