@@ -39,11 +39,9 @@ static const double coarsest = 100.0, coarsest_times_lambda = 1000.0;
  * but more of them are exact, or rough. */
 static const double rough_ftol = 3.0, rough_gtol = 1e3;
 
-enum slot_state { SLOT_EMPTY, SLOT_WAITING, SLOT_IN_EVALUATION };
-
 /* One chain in flight. */
 struct slot {
-    enum slot_state state;
+    size_t following; /* in the list that the slot is in */
     int64_t chain;
     struct mm_optimizer *optimizer;
     double *asked;         /* [free batches][2]: c, q of the point in evaluation */
@@ -54,10 +52,15 @@ struct slot {
     double *variables;     /* [free batches][2]: scratch for a start or a gradient in (c, phi) */
     double *angles;        /* [free batches][2]: c, theta of the point in evaluation */
     int rough_phases_left;
-    int64_t turn;         /* when it began to wait: a count */
     double begin_seconds; /* when its evaluation began */
     struct mm_evaluation best_evaluation;
     int64_t eigen_failures;
+};
+
+/* Slots in the order in which they came. */
+struct slot_list {
+    size_t first; /* MM_NO_SLOT: the list is empty */
+    size_t last;
 };
 
 struct search {
@@ -71,8 +74,10 @@ struct search {
 
     size_t slot_count;
     size_t active;      /* slots that hold a chain */
-    int64_t turns;      /* slots that have begun to wait so far */
     struct slot *slots; /* [slot_count] */
+    struct slot_list empty;
+    struct slot_list waiting[MM_ROUGH_PHASES_MAX + 1]; /* for an evaluation, by the rough phases that are left */
+    bool starved;                                      /* no chain can begin before another one has ended */
     struct mm_point *points;
     struct mm_evaluation *evaluations;
     struct mm_channel_gradient *channels; /* [slot_count][free batches] */
@@ -87,6 +92,27 @@ struct search {
     double longest_evaluation; /* seconds */
     bool stopped;              /* before all chains had ended */
 };
+
+/* ------------------------------------------------------------------------------------------------ lists */
+
+static void append_slot(struct search *search, struct slot_list *list, size_t index)
+{
+    search->slots[index].following = MM_NO_SLOT;
+    if (list->first == MM_NO_SLOT)
+        list->first = index;
+    else
+        search->slots[list->last].following = index;
+    list->last = index;
+}
+
+/* Takes the first slot out of a list, or MM_NO_SLOT. */
+static size_t take_first(const struct search *search, struct slot_list *list)
+{
+    const size_t index = list->first;
+    if (index != MM_NO_SLOT)
+        list->first = search->slots[index].following;
+    return index;
+}
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
@@ -180,12 +206,6 @@ static void add_rough_phases(const struct mm_config *config, double lambda, stru
     }
 }
 
-static void wait_for_turn(struct search *search, struct slot *slot)
-{
-    slot->state = SLOT_WAITING;
-    slot->turn = search->turns++;
-}
-
 /* Gives an empty slot a chain. */
 static mm_status start_chain(struct search *search, size_t index, int64_t chain, struct mm_error *error)
 {
@@ -211,8 +231,6 @@ static mm_status start_chain(struct search *search, size_t index, int64_t chain,
     if (status != MM_OK)
         return status;
     ask(search, index);
-    wait_for_turn(search, slot);
-    search->active++;
     return MM_OK;
 }
 
@@ -263,37 +281,30 @@ static mm_status next_chain(struct search *search, int64_t *chain, struct mm_err
 
 static mm_status fill_slots(struct search *search, struct mm_error *error)
 {
-    for (size_t i = 0; i < search->slot_count && search->active < search->slot_count; i++) {
+    while (search->empty.first != MM_NO_SLOT && !search->starved) {
         int64_t chain;
-        if (search->slots[i].state != SLOT_EMPTY)
-            continue;
         mm_status status = next_chain(search, &chain, error);
-        if (status == MM_OK && chain < 0)
-            break;
-        if (status == MM_OK)
-            status = start_chain(search, i, chain, error);
+        search->starved = status == MM_OK && chain < 0;
+        if (status != MM_OK || search->starved)
+            return status;
+        const size_t index = search->empty.first;
+        status = start_chain(search, index, chain, error);
         if (status != MM_OK)
             return status;
+        take_first(search, &search->empty);
+        append_slot(search, &search->waiting[search->slots[index].rough_phases_left], index);
+        search->active++;
     }
     return MM_OK;
 }
 
-static void empty_slot(struct search *search, struct slot *slot)
+static void empty_slot(struct search *search, size_t index)
 {
-    mm_optimizer_free(slot->optimizer);
-    slot->optimizer = NULL;
-    slot->state = SLOT_EMPTY;
+    mm_optimizer_free(search->slots[index].optimizer);
+    search->slots[index].optimizer = NULL;
+    append_slot(search, &search->empty, index);
     search->active--;
-}
-
-/* Empties the slots of waiting chains that are not needed any more. */
-static void empty_unwanted_slots(struct search *search)
-{
-    for (size_t i = 0; i < search->slot_count; i++) {
-        struct slot *slot = &search->slots[i];
-        if (slot->state == SLOT_WAITING && !mm_plan_wants(search->plan, slot->chain))
-            empty_slot(search, slot);
-    }
+    search->starved = false;
 }
 
 /* ------------------------------------------------------------------------------------------- flow */
@@ -311,40 +322,37 @@ static bool is_asked_to_stop(const struct search *search)
     return search->options->stop != NULL && *search->options->stop != 0;
 }
 
-/* Whether a waiting slot goes before another: chains in their early phases first, whose ends are furthest away, so
- * that threads are busy to the end. */
-static bool goes_before(const struct slot *slot, const struct slot *other)
+/* Takes the slot whose turn it is out of its list, or MM_NO_SLOT: chains in their early phases go first, whose ends
+ * are furthest away, so that threads are busy to the end. Chains that are not needed any more are dropped. */
+static size_t take_turn(struct search *search)
 {
-    if (slot->rough_phases_left != other->rough_phases_left)
-        return slot->rough_phases_left > other->rough_phases_left;
-    return slot->turn < other->turn;
-}
-
-/* The waiting slot whose turn it is, or MM_NO_SLOT. */
-static size_t choose_slot(const struct search *search)
-{
-    size_t chosen = MM_NO_SLOT;
-    for (size_t i = 0; i < search->slot_count; i++)
-        if (search->slots[i].state == SLOT_WAITING &&
-            (chosen == MM_NO_SLOT || goes_before(&search->slots[i], &search->slots[chosen])))
-            chosen = i;
-    return chosen;
+    for (int left = MM_ROUGH_PHASES_MAX; left >= 0; left--)
+        for (size_t index; (index = take_first(search, &search->waiting[left])) != MM_NO_SLOT;) {
+            if (mm_plan_wants(search->plan, search->slots[index].chain))
+                return index;
+            empty_slot(search, index);
+        }
+    return MM_NO_SLOT;
 }
 
 static mm_status next_slot(void *context, size_t *index, struct mm_error *error)
 {
     struct search *search = context;
-    mm_status status = fill_slots(search, error);
-    *index = status == MM_OK ? choose_slot(search) : MM_NO_SLOT;
+    mm_status status;
+    *index = MM_NO_SLOT;
+    do { /* dropped chains make room for others */
+        status = fill_slots(search, error);
+        if (status != MM_OK)
+            return status;
+        *index = take_turn(search);
+    } while (*index == MM_NO_SLOT && search->empty.first != MM_NO_SLOT && !search->starved);
     if (*index == MM_NO_SLOT)
-        return status;
-    search->stopped = search->stopped || is_asked_to_stop(search) || is_out_of_time(search);
-    if (search->stopped) {
-        *index = MM_NO_SLOT;
         return MM_OK;
-    }
-    search->slots[*index].state = SLOT_IN_EVALUATION;
-    search->slots[*index].begin_seconds = mm_monotonic_seconds();
+    search->stopped = search->stopped || is_asked_to_stop(search) || is_out_of_time(search);
+    if (search->stopped)
+        *index = MM_NO_SLOT;
+    else
+        search->slots[*index].begin_seconds = mm_monotonic_seconds();
     return MM_OK;
 }
 
@@ -373,27 +381,26 @@ static void report_progress(struct search *search)
 }
 
 /* Keeps a chain that has ended; one that has not, and is still needed, waits for its next turn. */
-static mm_status settle_chain(struct search *search, struct slot *slot, struct mm_error *error)
+static mm_status settle_chain(struct search *search, size_t index, struct mm_error *error)
 {
+    const struct slot *slot = &search->slots[index];
     const bool wanted = mm_plan_wants(search->plan, slot->chain);
     if (wanted && mm_optimizer_reason(slot->optimizer) == MM_RUNNING) {
-        wait_for_turn(search, slot);
+        append_slot(search, &search->waiting[slot->rough_phases_left], index);
         return MM_OK;
     }
     mm_status status = wanted ? keep_chain(search, slot, error) : MM_OK;
-    empty_slot(search, slot);
-    if (status == MM_OK)
-        empty_unwanted_slots(search);
+    empty_slot(search, index);
     return status;
 }
 
 static mm_status settle_slot(void *context, size_t index, struct mm_error *error)
 {
     struct search *search = context;
-    struct slot *slot = &search->slots[index];
+    const double seconds = mm_monotonic_seconds() - search->slots[index].begin_seconds;
     search->progress.evaluations++;
-    search->longest_evaluation = fmax(search->longest_evaluation, mm_monotonic_seconds() - slot->begin_seconds);
-    mm_status status = settle_chain(search, slot, error);
+    search->longest_evaluation = fmax(search->longest_evaluation, seconds);
+    mm_status status = settle_chain(search, index, error);
     report_progress(search);
     if (status == MM_OK && search->keeper->settle != NULL)
         status = search->keeper->settle(search->keeper->context, error);
@@ -461,6 +468,8 @@ static mm_status allocate_slots(struct search *search, struct mm_error *error)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu slots of %zu free batches", count,
                        search->free_batches);
     give_storage(search, variables, all);
+    for (size_t i = 0; i < count; i++)
+        append_slot(search, &search->empty, i);
     for (size_t v = 0; v < variables; v++)
         search->bounds[variables + v] = v % 2 == 0 ? 1.0 : M_PI / 2.0;
     return MM_OK;
@@ -501,6 +510,7 @@ mm_status mm_search_chains(const struct mm_config *config, const struct mm_searc
                            struct mm_solver *solver, struct mm_plan *plan, const struct mm_chain_keeper *keeper,
                            struct mm_error *error)
 {
+    const struct slot_list no_slots = {MM_NO_SLOT, MM_NO_SLOT};
     struct mm_error local = {0}; /* a failure of the device is told again with its name */
     struct search search = {
         .config = config,
@@ -509,8 +519,11 @@ mm_status mm_search_chains(const struct mm_config *config, const struct mm_searc
         .plan = plan,
         .problem = mm_config_problem(config),
         .solver = solver,
+        .empty = no_slots,
         .start_seconds = mm_monotonic_seconds(),
     };
+    for (int left = 0; left <= MM_ROUGH_PHASES_MAX; left++)
+        search.waiting[left] = no_slots;
     search.free_batches = mm_problem_free_batches(&search.problem);
     mm_status status = begin_progress(&search, &local);
     bool waiting = search.progress.chains_done < search.progress.chains_total;

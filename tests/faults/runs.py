@@ -33,7 +33,7 @@ def slow_search():
 
 COMMAND = ("search", "run.ini", "-o", "run.h5", "--threads", "1", "--quiet")
 LOCK = "run.h5.lock"  # stays behind a whole result if its removal failed; it does not hinder anybody
-CLOCK = 0.5  # seconds that every look at a clock takes in a disturbed run
+CLOCK = 1e-4  # seconds that every look at a clock takes in a disturbed run; an evaluation looks some six times
 
 
 class Tally:
@@ -82,8 +82,8 @@ def build_injector(folder):
 class Bench:
     """A configuration, its undisturbed result, and folders in memory to run it in."""
 
-    def __init__(self, configuration, slots=4000, fold_every=20):
-        """In disturbed runs some 1000 chains end between two commits, and there is a fold or two between them."""
+    def __init__(self, configuration, slots=4000, fold_every=6):
+        """In disturbed runs some 500 chains end between two commits, and there is a fold or two between them."""
         # In memory syncing costs nothing, and what a crash of the machine would leave is worked out from the log.
         home = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.home = os.path.realpath(tempfile.mkdtemp(prefix="micromaser_faults.", dir=home))
