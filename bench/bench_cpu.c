@@ -9,6 +9,7 @@
  * the largest follow in brackets.
  */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,34 @@ static struct element_count sum_of_elements(const struct measurement *forward)
     return sum;
 }
 
+/** The limits of a core and the loops by themselves, one after the other: what the machine's speed does to the one
+ * it does to the other. */
+struct loop_rounds {
+    struct machine_limits limits[ROUNDS];
+    struct collision_loop loops[ROUNDS];
+};
+
+static void measure_loops(struct loop_rounds *rounds)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        rounds->limits[round] = measure_machine_limits();
+        rounds->loops[round] = measure_collision_loop(LOOP_LEVELS, LOOP_BANDS);
+    }
+}
+
+/** Medians over the rounds. */
+static struct machine_limits median_limits(const struct loop_rounds *rounds)
+{
+    double multiply_adds[ROUNDS], loads[ROUNDS], stores[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+        multiply_adds[round] = rounds->limits[round].multiply_adds_per_second;
+        loads[round] = rounds->limits[round].loads_per_second;
+        stores[round] = rounds->limits[round].stores_per_second;
+    }
+    return (struct machine_limits){rounds->limits[0].instruction_set, spread_of(multiply_adds).median,
+                                   spread_of(loads).median, spread_of(stores).median};
+}
+
 static void report_limits(const struct measurement *forward, const struct machine_limits *limits)
 {
     const struct element_count elements = sum_of_elements(forward);
@@ -265,37 +294,58 @@ static void report_limits(const struct measurement *forward, const struct machin
 /** What a loop takes for an element, counted in its code (cpu_band_loops.h). */
 struct loop_count {
     const char *name;
+    size_t seconds; /* where its time is in a struct collision_loop */
     int multiply_adds;
     int loads;
     int stores;
 };
 
-/** One row on a loop by itself: what it does for an element, the least time the limits allow for that, and its
- * time. */
-static void report_loop(struct loop_count count, double seconds, const struct collision_loop *loop,
-                        const struct machine_limits *limits)
+/** The least time that each of these alone would take for so many elements. */
+struct least_seconds {
+    double multiply_adds;
+    double loads;
+    double stores;
+};
+
+static struct least_seconds least_seconds(struct loop_count count, double rows, struct machine_limits limits)
 {
-    const double multiply_adds = count.multiply_adds / limits->multiply_adds_per_second;
-    const double loads = count.loads / limits->loads_per_second, stores = count.stores / limits->stores_per_second;
-    const double least = loop->rows * fmax(multiply_adds, fmax(loads, stores));
-    printf("| %s | %d | %d | %d | %.3f | %.3f | %.3f | %.3f = %.0f %% |\n", count.name, count.multiply_adds,
-           count.loads, count.stores, 1e6 * loop->rows * multiply_adds, 1e6 * loop->rows * loads,
-           1e6 * loop->rows * stores, 1e6 * seconds, 100 * least / seconds);
+    return (struct least_seconds){rows * count.multiply_adds / limits.multiply_adds_per_second,
+                                  rows * count.loads / limits.loads_per_second,
+                                  rows * count.stores / limits.stores_per_second};
 }
 
-static void report_loops(const struct machine_limits *limits)
+/** One row on a loop by itself: what it does for an element, the least time the limits allow for that, its time,
+ * and its share of the limit. */
+static void report_loop(struct loop_count count, const struct loop_rounds *rounds)
 {
-    const struct loop_count forward = {"forward", 10, 7, 2}, backward = {"backward", 10, 7, 2},
-                            adjoint = {"backward with derivatives", 16, 6, 2};
-    struct collision_loop loop = measure_collision_loop(LOOP_LEVELS, LOOP_BANDS);
+    const struct least_seconds median = least_seconds(count, rounds->loops[0].rows, median_limits(rounds));
+    double seconds[ROUNDS], shares[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+        const struct collision_loop *loop = &rounds->loops[round];
+        const struct least_seconds least = least_seconds(count, loop->rows, rounds->limits[round]);
+        seconds[round] = *(const double *)(const void *)((const char *)loop + count.seconds);
+        shares[round] = 100 * fmax(least.multiply_adds, fmax(least.loads, least.stores)) / seconds[round];
+    }
+    const struct spread share = spread_of(shares);
+    printf("| %s | %d | %d | %d | %.3f | %.3f | %.3f | %.3f | %.0f %% (%.0f to %.0f) |\n", count.name,
+           count.multiply_adds, count.loads, count.stores, 1e6 * median.multiply_adds, 1e6 * median.loads,
+           1e6 * median.stores, 1e6 * spread_of(seconds).median, share.median, share.smallest, share.largest);
+}
+
+static void report_loops(const struct loop_rounds *rounds)
+{
+    static const struct loop_count counts[] = {
+        {"forward", offsetof(struct collision_loop, forward_seconds), 10, 7, 2},
+        {"backward", offsetof(struct collision_loop, backward_seconds), 10, 7, 2},
+        {"backward with derivatives", offsetof(struct collision_loop, adjoint_seconds), 16, 6, 2},
+    };
     printf(
         "\n| one collision, %s, %d levels, %d diagonals | multiply-adds an element | loads | stores | these alone, "
-        "microseconds | loads alone | stores alone | measured, share of the limit |\n"
-        "|---|---|---|---|---|---|---|---|\n",
-        loop.instructions, LOOP_LEVELS, LOOP_BANDS);
-    report_loop(forward, loop.forward_seconds, &loop, limits);
-    report_loop(backward, loop.backward_seconds, &loop, limits);
-    report_loop(adjoint, loop.adjoint_seconds, &loop, limits);
+        "microseconds | loads alone | stores alone | measured | share of the limit |\n"
+        "|---|---|---|---|---|---|---|---|---|\n",
+        rounds->loops[0].instructions, LOOP_LEVELS, LOOP_BANDS);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        report_loop(counts[i], rounds);
 }
 
 /** Least processor times, in turn, of an evaluation with its loss or gradient and of the spectrum of its last
@@ -344,10 +394,12 @@ static void report_spectrum(struct measurement *forward, struct measurement *gra
 /** How far the run and its parts are from what the core can do. */
 static void report_parts(struct measurement *forward, struct measurement *gradient)
 {
-    const struct machine_limits limits = measure_machine_limits();
+    struct loop_rounds rounds;
+    measure_loops(&rounds);
+    const struct machine_limits limits = median_limits(&rounds);
     if (limits.instruction_set != NULL) {
         report_limits(forward, &limits);
-        report_loops(&limits);
+        report_loops(&rounds);
     } else {
         printf("\nThis machine has neither AVX2 nor AVX-512: its limits are not measured.\n");
     }
