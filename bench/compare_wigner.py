@@ -22,19 +22,19 @@ class WignerComparison:
         self.ours(1)  # writes the state
         self.difference = 0.0
 
-    def run(self, threads, *command):
-        variables = environment(self.library, threads, threads)
+    def run(self, threads, blas_threads, *command):
+        variables = environment(self.library, threads, blas_threads)
         return json.loads(subprocess.check_output(command, env=variables))
 
     def ours(self, threads):
-        self.told = self.run(threads, self.bench, self.folder)
+        self.told = self.run(threads, 1, self.bench, self.folder)  # it multiplies no matrices
         return self.told
 
     def qutip(self, method, threads, rows=None):
         """Seconds of one method; the values are compared where it has them on the same points."""
         told = self.told
         more = [] if rows is None else [str(rows)]
-        result = self.run(threads, sys.executable, QUTIP, self.folder, str(told["levels"]), str(told["points"]),
+        result = self.run(threads, threads, sys.executable, QUTIP, self.folder, str(told["levels"]), str(told["points"]),
                           repr(told["extent"]), method, *more)  # fmt: skip
         self.difference = max(self.difference, result["difference"] or 0.0)
         return result["seconds"]
