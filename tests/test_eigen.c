@@ -294,8 +294,44 @@ static void used_memory_changes_nothing(void **state)
                             (size_t)levels * columns * sizeof(double));
         mm_eigen_free(&spectrum[1].eigen);
     }
+    for (int k = 0; k < 20; k++) {
+        uint64_t again = random;
+        double energies[2], dense[2][LEVELS_MOST * LEVELS_MOST];
+        draw_state(&spectrum[0], 0.3 + 0.03 * k, false, &random);
+        draw_state(&spectrum[1], 0.3 + 0.03 * k, false, &again);
+        const int levels = spectrum[0].levels;
+        for (int i = 0; i < 2; i++) {
+            struct mm_projector projector;
+            assert_int_equal(
+                mm_eigen_passive_derivative(&spectrum[i].eigen, levels, false, &energies[i], &projector, NULL),
+                MM_OK);
+            multiply_out(&projector, dense[i]);
+        }
+        assert_memory_equal(&energies[0], &energies[1], sizeof energies[0]);
+        assert_memory_equal(dense[0], dense[1], (size_t)(levels * levels) * sizeof(double));
+        mm_eigen_free(&spectrum[1].eigen);
+    }
     mm_eigen_free(&spectrum[0].eigen);
     free(spectrum);
+}
+
+/* A matrix that no method can solve ends in LAPACK's refusal. */
+static void what_is_not_a_number_is_an_error(void **state)
+{
+    (void)state;
+    struct mm_eigen eigen = {0};
+    struct mm_error error = {0};
+    struct mm_projector projector;
+    double energy;
+    assert_int_equal(mm_eigen_reserve(&eigen, 20, &error), MM_OK);
+    for (int i = 0; i < 400; i++)
+        eigen.matrix[i] = i == 45 ? NAN : 0.01;
+    assert_int_equal(mm_eigen_solve(&eigen, 20, false, &error), MM_ERROR_LAPACK);
+    assert_non_null(strstr(error.message, "dsterf"));
+    assert_int_equal(mm_eigen_solve(&eigen, 20, true, &error), MM_ERROR_LAPACK);
+    assert_non_null(strstr(error.message, "dstedc"));
+    assert_int_equal(mm_eigen_passive_derivative(&eigen, 20, false, &energy, &projector, &error), MM_ERROR_LAPACK);
+    mm_eigen_free(&eigen);
 }
 
 int main(void)
@@ -307,6 +343,7 @@ int main(void)
         cmocka_unit_test(derivatives_are_those_of_lapack),
         cmocka_unit_test(projectors_fill_their_window),
         cmocka_unit_test(used_memory_changes_nothing),
+        cmocka_unit_test(what_is_not_a_number_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
