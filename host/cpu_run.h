@@ -213,9 +213,9 @@ size_t mm_cpu_run_matrix_bytes(const struct mm_cpu_run *run);
 double mm_cpu_run_energy(const struct mm_cpu_run *run);
 double mm_cpu_run_purity(const struct mm_cpu_run *run);
 
-/** Passive energy of the run's state (Eq. 10), in double precision, by LAPACK on the live block; diagonal states
- * need no LAPACK. With `derivative`, the adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR,
- * in the window of the state. */
+/** Passive energy of the run's state (Eq. 10), in double precision, from the spectrum of its live block. With
+ *  `derivative`, the adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR, in the window of the
+ *  state. */
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error);
 
 /** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point.

@@ -8,8 +8,7 @@
  *   passive energy = sum_k k r_k + p (Tr R - sum_k r_k),     its derivative = p 1 - sum_k (p - k) v_k v_k^T
  *
  * for a rank p: what is left over is counted as lying just above the others. Counted for L levels: L p^2 / 2
- * multiply-adds each for G and G^T G, L p^2 for the v_k and L^2 p / 2 for the derivative, beside a spectrum of p
- * levels; with L = 100 and p = 40 a quarter of the time of a spectrum of L levels.
+ * multiply-adds each for G and G^T G and L p^2 for the v_k, beside a spectrum of p levels instead of L.
  */
 #include <math.h>
 #include <stdlib.h>
