@@ -73,9 +73,8 @@ struct mm_collision_loops {
 /** The derivative p 1 - F F^T of a passive energy, in the form in which it is found. All arrays are borrowed. */
 struct mm_projector {
     int levels;
-    int count; /* p, columns of F */
-    const double
-        *factor; /* F, [levels][factor_stride], 64-byte aligned; zeros follow the count up to a whole block */
+    int count;            /* p, columns of F; zeros follow them up to a whole block */
+    const double *factor; /* F, [levels][factor_stride], 64-byte aligned */
     size_t factor_stride;
     int bands; /* diagonals wanted */
     double *target;

@@ -215,7 +215,7 @@ double mm_cpu_run_purity(const struct mm_cpu_run *run);
 
 /** Passive energy of the run's state (Eq. 10), in double precision, from the spectrum of its live block. With
  *  `derivative`, the adjoint becomes H minus the derivative of the passive energy, i.e. dW/dR, in the window of the
- *  state. */
+ *  state; it must be zero before. */
 mm_status mm_cpu_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy, struct mm_error *error);
 
 /** Loss, its parts and, where gradient is not NULL, its derivatives by every free batch, at one point.

@@ -64,7 +64,7 @@ static bool allocate(struct mm_eigen *eigen, size_t levels, const struct work_si
     eigen->below = mm_allocate_doubles(levels);
     eigen->scales = mm_allocate_doubles(levels);
     eigen->scratch = mm_allocate_doubles(lanes > rows ? lanes : rows);
-    eigen->tridiagonal = mm_allocate_doubles(MM_EIGEN_TRIDIAGONAL * stride);
+    eigen->tridiagonal = mm_allocate_doubles(MM_EIGEN_ROWS * stride);
     eigen->divided = mm_allocate_doubles(levels * levels);
     eigen->vectors = mm_allocate_doubles(levels * stride);
     eigen->work = mm_allocate_doubles((size_t)sizes->doubles);
@@ -115,17 +115,17 @@ struct mm_tridiagonal mm_eigen_reduce(struct mm_eigen *eigen, int levels)
         eigen->loops = mm_band_loops_find(NULL);
     copy_for_reduction(eigen->matrix, levels, &reduced);
     eigen->loops->tridiagonalize(&reduced);
-    memcpy(eigen->tridiagonal, reduced.diagonal, (size_t)levels * sizeof(double));
-    memcpy(eigen->tridiagonal + mm_eigen_stride(levels), reduced.below, (size_t)(levels - 1) * sizeof(double));
+    memcpy(mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL), reduced.diagonal, (size_t)levels * sizeof(double));
+    memcpy(mm_eigen_row(eigen, levels, MM_EIGEN_BELOW), reduced.below, (size_t)(levels - 1) * sizeof(double));
     return reduced;
 }
 
 /** Puts T back where its eigenvalues have been looked for. */
 static void restore(const struct mm_eigen *eigen, const struct mm_tridiagonal *reduced)
 {
-    const size_t levels = (size_t)reduced->levels;
-    memcpy(reduced->diagonal, eigen->tridiagonal, levels * sizeof(double));
-    memcpy(reduced->below, eigen->tridiagonal + mm_eigen_stride(reduced->levels), (levels - 1) * sizeof(double));
+    const int levels = reduced->levels;
+    memcpy(reduced->diagonal, mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL), (size_t)levels * sizeof(double));
+    memcpy(reduced->below, mm_eigen_row(eigen, levels, MM_EIGEN_BELOW), (size_t)(levels - 1) * sizeof(double));
 }
 
 mm_status mm_eigen_values(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, struct mm_error *error)

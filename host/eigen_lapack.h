@@ -7,7 +7,17 @@
 #include "micromaser.h"
 #include "tridiagonal.h"
 
-enum { MM_EIGEN_TRIDIAGONAL = 8 }; /* rows of mm_eigen.tridiagonal */
+/** Rows of mm_eigen.tridiagonal: T, and what eigen_passive.c makes of it. */
+enum mm_eigen_row {
+    MM_EIGEN_DIAGONAL,
+    MM_EIGEN_BELOW,
+    MM_EIGEN_PIVOTS,
+    MM_EIGEN_RATIOS,
+    MM_EIGEN_SQUARES,
+    MM_EIGEN_SHIFTED,
+    MM_EIGEN_LENGTHS,
+    MM_EIGEN_ROWS,
+};
 
 /** Reusable memory for matrices up to some number of levels; zero-initialise before the first use. */
 struct mm_eigen {
@@ -19,8 +29,8 @@ struct mm_eigen {
     double *reduced;                   /* the matrix while it becomes tridiagonal (tridiagonal.h) */
     double *below;                     /* [levels], its subdiagonal */
     double *scales;                    /* [levels], of its reflectors */
-    double *tridiagonal; /* [MM_EIGEN_TRIDIAGONAL][mm_eigen_stride]: T and its factors (eigen_passive.c) */
-    double *divided;     /* [levels][levels], what dstedc finds */
+    double *tridiagonal;               /* [MM_EIGEN_ROWS][mm_eigen_stride] */
+    double *divided;                   /* [levels][levels], what dstedc finds */
     double *scratch;
     double *work;
     int *integer_work;
@@ -31,6 +41,12 @@ struct mm_eigen {
 static inline size_t mm_eigen_stride(int levels)
 {
     return ((size_t)levels + MM_TWISTED_LANES - 1) / MM_TWISTED_LANES * MM_TWISTED_LANES + MM_COLUMN_BLOCK;
+}
+
+/** A row of mm_eigen.tridiagonal. */
+static inline double *mm_eigen_row(const struct mm_eigen *eigen, int levels, enum mm_eigen_row row)
+{
+    return eigen->tridiagonal + (size_t)row * mm_eigen_stride(levels);
 }
 
 /** Makes room for matrices of `levels` rows. */

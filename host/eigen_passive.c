@@ -24,24 +24,17 @@ static const double MOST_NOISE = 1e-10;
 /** Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
 static const double LEAST_GAP = 1e-4;
 
-/** Rows of mm_eigen.tridiagonal. */
-enum row { DIAGONAL, BELOW, PIVOTS, RATIOS, PRODUCTS, SQUARES, SHIFTED, LENGTHS };
-
-static double *row_of(const struct mm_eigen *eigen, int levels, enum row row)
-{
-    return eigen->tridiagonal + (size_t)row * mm_eigen_stride(levels);
-}
-
 /** T + shift = L D L^T; returns whether D is positive. */
 static bool factorise(const struct mm_eigen *eigen, int levels, double shift)
 {
-    const double *diagonal = row_of(eigen, levels, DIAGONAL), *below = row_of(eigen, levels, BELOW);
-    double *pivots = row_of(eigen, levels, PIVOTS), *ratios = row_of(eigen, levels, RATIOS);
-    double *products = row_of(eigen, levels, PRODUCTS), *squares = row_of(eigen, levels, SQUARES);
+    const double *diagonal = mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL),
+                 *below = mm_eigen_row(eigen, levels, MM_EIGEN_BELOW);
+    double *pivots = mm_eigen_row(eigen, levels, MM_EIGEN_PIVOTS),
+           *ratios = mm_eigen_row(eigen, levels, MM_EIGEN_RATIOS);
+    double *squares = mm_eigen_row(eigen, levels, MM_EIGEN_SQUARES);
     double pivot = diagonal[0] + shift;
     for (int i = 0; i + 1 < levels; i++) {
         pivots[i] = pivot;
-        products[i] = below[i];
         ratios[i] = below[i] / pivot;
         squares[i] = below[i] * ratios[i];
         if (!(pivot > 0.0))
@@ -91,7 +84,8 @@ static bool find_leading_vectors(struct mm_eigen *eigen, const struct mm_tridiag
 {
     const int levels = reduced->levels;
     const size_t stride = mm_eigen_stride(levels);
-    double *values = row_of(eigen, levels, SHIFTED), *lengths = row_of(eigen, levels, LENGTHS);
+    double *values = mm_eigen_row(eigen, levels, MM_EIGEN_SHIFTED),
+           *lengths = mm_eigen_row(eigen, levels, MM_EIGEN_LENGTHS);
     if (count == 0 || !factorise(eigen, levels, shift))
         return false;
     for (int k = 0; k < (int)stride; k++) {
@@ -103,10 +97,10 @@ static bool find_leading_vectors(struct mm_eigen *eigen, const struct mm_tridiag
         .levels = levels,
         .count = count,
         .stride = stride,
-        .pivots = row_of(eigen, levels, PIVOTS),
-        .ratios = row_of(eigen, levels, RATIOS),
-        .products = row_of(eigen, levels, PRODUCTS),
-        .squares = row_of(eigen, levels, SQUARES),
+        .pivots = mm_eigen_row(eigen, levels, MM_EIGEN_PIVOTS),
+        .ratios = mm_eigen_row(eigen, levels, MM_EIGEN_RATIOS),
+        .products = mm_eigen_row(eigen, levels, MM_EIGEN_BELOW),
+        .squares = mm_eigen_row(eigen, levels, MM_EIGEN_SQUARES),
         .values = values,
         .lengths = lengths,
         .vectors = eigen->vectors,

@@ -26,8 +26,8 @@ struct mm_low_rank {
  *  `tolerance`: the eigenvalues of G^T G are those of G G^T, and what is left is counted with their number as its
  *  rank. The error is about the tolerance times the ranks over which S is spread.
  *  @param energy     out; NAN where more than two thirds of the levels were needed, which makes all of them cheaper
- *  @param projector  derivative of the passive energy by R, as of mm_eigen_passive_derivative, out; NULL if not
- * wanted Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK. */
+ *  @param projector  derivative of the passive energy by R, as of mm_eigen_passive_derivative, out; may be NULL
+ *  Errors: MM_ERROR_MEMORY, MM_ERROR_LAPACK. */
 mm_status mm_low_rank_passive_energy(struct mm_low_rank *low, struct mm_band_state state, double tolerance,
                                      struct mm_projector *projector, double *energy, struct mm_error *error);
 

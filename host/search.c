@@ -47,12 +47,11 @@ struct slot {
     double *asked;         /* [free batches][2]: c, q of the point in evaluation */
     double *best;          /* [free batches][2]: c, q of the best point so far */
     double *initial;       /* [batch_count][2] */
-    double tolerance;      /* band tolerance of the point in evaluation if it may be rough, else 0 */
     double gradient_limit; /* loss above which the optimiser does without the gradient */
     double *variables;     /* [free batches][2]: scratch for a start or a gradient in (c, phi) */
     double *angles;        /* [free batches][2]: c, theta of the point in evaluation */
-    int rough_phases_left;
-    double begin_seconds; /* when its evaluation began */
+    int rough_phases_left; /* at the point in evaluation; 0: it is exact */
+    double begin_seconds;  /* when its evaluation began */
     struct mm_evaluation best_evaluation;
     int64_t eigen_failures;
 };
@@ -138,13 +137,12 @@ static void ask(struct search *search, size_t index)
     const double lambda = search->config->lambda[place.lambda_index];
     slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
     slot->rough_phases_left = mm_optimizer_rough_phases_left(slot->optimizer);
-    slot->tolerance = tolerance_of_phase(search->config, lambda, slot->rough_phases_left);
     search->points[index] = (struct mm_point){
         .g = search->config->g[place.g_index],
         .lambda = lambda,
         .parameters = slot->asked,
         .gradient_limit = &slot->gradient_limit,
-        .band_tolerance = slot->tolerance,
+        .band_tolerance = tolerance_of_phase(search->config, lambda, slot->rough_phases_left),
     };
 }
 
@@ -364,7 +362,7 @@ static void use_evaluation(void *context, size_t index)
     const struct mm_evaluation *evaluation = &search->evaluations[index];
     tell(search, slot, evaluation, search->channels + index * search->free_batches);
     slot->eigen_failures += evaluation->eigen_failures;
-    if (slot->tolerance == 0.0 && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
+    if (slot->rough_phases_left == 0 && mm_optimizer_value(slot->optimizer) < slot->best_evaluation.loss) {
         slot->best_evaluation = *evaluation;
         memcpy(slot->best, slot->asked, 2 * search->free_batches * sizeof *slot->best);
     }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "cpu_band.h"
+#include "eigen_lapack.h"
 
 /** p 1 - F F^T, one element after the other.
  *  @param dense  [levels][levels], out */
@@ -17,6 +18,20 @@ static inline void multiply_out(const struct mm_projector *projector, double *de
             for (size_t k = 0; k < (size_t)projector->count; k++)
                 sum -= projector->factor[n * projector->factor_stride + k] *
                        projector->factor[m * projector->factor_stride + k];
+            dense[n * levels + m] = sum;
+        }
+}
+
+/** The same derivative, sum_k k v_k v_k^T, of the eigenvectors that mm_eigen_solve has found. */
+static inline void derivative_of_vectors(const struct mm_eigen *eigen, int levels, double *dense)
+{
+    const size_t stride = mm_eigen_stride(levels);
+    for (int n = 0; n < levels; n++)
+        for (int m = 0; m < levels; m++) {
+            double sum = 0.0;
+            for (int k = 0; k < levels; k++)
+                sum += (levels - 1 - k) * eigen->vectors[(size_t)n * stride + (size_t)k] *
+                       eigen->vectors[(size_t)m * stride + (size_t)k];
             dense[n * levels + m] = sum;
         }
 }

@@ -215,15 +215,7 @@ static void derivatives_are_those_of_lapack(void **state)
         multiply_out(&projector, found);
         by_lapack += !pairs && projector.count == levels && pow(decays[i / count % 4], levels) < 1e-14;
         assert_int_equal(mm_eigen_solve(&spectrum->eigen, levels, true, NULL), MM_OK);
-        for (int n = 0; n < levels; n++)
-            for (int m = 0; m < levels; m++) {
-                const size_t stride = mm_eigen_stride(levels);
-                expected[n * levels + m] = 0.0;
-                for (int k = 0; k < levels; k++)
-                    expected[n * levels + m] += (levels - 1 - k) *
-                                                spectrum->eigen.vectors[(size_t)n * stride + (size_t)k] *
-                                                spectrum->eigen.vectors[(size_t)m * stride + (size_t)k];
-            }
+        derivative_of_vectors(&spectrum->eigen, levels, expected);
         assert_double_near(energy, mm_eigen_passive_energy(&spectrum->eigen, levels), 1e-12);
         /* equal populations have any vectors: only the derivative that leaves them equal is theirs */
         for (int n = 0; n < levels && pairs; n++)

@@ -67,14 +67,7 @@ static double whole_passive_energy(struct mm_eigen *eigen, struct mm_band_state 
             eigen->matrix[m * levels + n] =
                 n - m < state.bands ? state.elements[mm_band_index(state.stride, n - m, m)] : 0.0;
     assert_int_equal(mm_eigen_solve(eigen, levels, true, NULL), MM_OK);
-    for (int n = 0; n < levels; n++)
-        for (int m = 0; m < levels; m++) {
-            derivative[n * levels + m] = 0.0;
-            for (int k = 0; k < levels; k++)
-                derivative[n * levels + m] += (levels - 1 - k) *
-                                              eigen->vectors[(size_t)n * mm_eigen_stride(levels) + (size_t)k] *
-                                              eigen->vectors[(size_t)m * mm_eigen_stride(levels) + (size_t)k];
-        }
+    derivative_of_vectors(eigen, levels, derivative);
     return mm_eigen_passive_energy(eigen, levels);
 }
 
