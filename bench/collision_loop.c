@@ -72,7 +72,7 @@ struct collision_loop measure_collision_loop(int levels, int bands)
     const struct mm_qubit qubit = mm_qubit_from_population(0.31, 0.145);
     const size_t rows = 2 * (size_t)mm_band_columns(levels) + 2 * MM_COLUMN_BLOCK;
     const size_t stride = mm_band_stride(levels), matrix = (size_t)(bands + 1) * stride;
-    struct collision_loop loop = {.instructions = instructions->name};
+    struct collision_loop loop = {.instructions = instructions->name, .abreast = loops->abreast};
     double *cosine = allocate(rows), *sine = allocate(rows),
            *carried = allocate((size_t)(bands + 2) * MM_COLUMN_BLOCK),
            *row_factors = allocate((size_t)mm_band_rows(levels) * MM_ROW_NUMBERS);

@@ -4,6 +4,7 @@
 
 struct collision_loop {
     const char *instructions;
+    int abreast;             /* blocks of columns that go together without derivatives */
     double forward_seconds;  /* of one collision */
     double backward_seconds; /* of one collision of the adjoint without derivatives */
     double adjoint_seconds;  /* of one collision of the adjoint with both derivatives */

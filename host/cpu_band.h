@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "band_layout.h"
+
 struct mm_qubit;
 struct mm_tridiagonal;
 struct mm_twisted;
@@ -19,10 +21,11 @@ enum mm_precision {
     MM_PRECISIONS,
 };
 
-/** Rows of row factors that a window of `levels` levels needs. */
+/** Rows of row factors that a window of `levels` levels needs: its last block of columns is marched as far down as
+ * the one left of it. */
 static inline int mm_band_rows(int levels)
 {
-    return levels + 2;
+    return levels + MM_COLUMN_BLOCK + 2;
 }
 
 /** Where and with what one collision is applied. All arrays are borrowed, 64-byte aligned and of one precision,
@@ -40,6 +43,7 @@ struct mm_band_sweep {
 /** The loops of one precision. */
 struct mm_collision_loops {
     size_t number_size; /* bytes */
+    int abreast;        /* blocks of columns that forward and backward take down the diagonals together */
 
     /** Fills the row factors of a qubit from sweep's cosine and sine: for every row n those of the lanes n .. n+7
      * side by side, so that loads are aligned. They hold for all sweeps with the same tables and levels; without
@@ -48,8 +52,7 @@ struct mm_collision_loops {
     void (*fill_rows)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *rows);
 
     /** target = window of Phi(source) (collision.h), with the row factors of the qubit. source and target may be
-     * the same matrix. Entries of source outside the window must be zero; those of target outside it are not
-     * touched. */
+     * the same matrix. Entries of both outside the window must be zero, and stay so. */
     void (*forward)(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const void *source,
                     void *target);
 

@@ -1,9 +1,9 @@
 /* cpu_band_loops.h - the vector loops themselves, included once per instruction set and precision (cpu_band_*.c).
  *
- * Vectors are those of cpu_vector.h. Lanes are neighbouring
- * columns m .. m+length-1; the march goes down the diagonals d, so that lane i is at row n = m+i+d. Per vector of
- * elements that is seven loads, two stores and one lane shift against ten multiply-adds forward and backward
- * (cpu_march.h), and six loads against sixteen in the adjoint with derivatives (collision.h).
+ * Vectors are those of cpu_vector.h. Lanes are neighbouring columns m .. m+length-1; the march goes down the
+ * diagonals d, so that lane i is at row n = m+i+d. Per vector of elements that is six loads, two stores and one
+ * lane shift against ten multiply-adds forward and backward (cpu_march.h), half a load and half a store less where
+ * two blocks of columns go abreast, and six loads against sixteen in the adjoint with derivatives (collision.h).
  *
  * A matrix is updated in place: the blocks left of the current one are new already, so each block leaves its old
  * elements in `carried`, from which the next block takes its left neighbours. Elements above the diagonal come
@@ -16,15 +16,47 @@
 
 #include "cpu_march.h"
 
-/** Replaces the carried old elements of a diagonal by the present block's, and gives the left neighbours. The first
- *  block (a constant where this is inlined) has none. */
-MM_INLINE mm_vector carry(void *carried, int diagonal, mm_vector current, bool first)
+/* Blocks of columns side by side that go down the diagonals together. What the right one needs of the left one
+ * stays in registers; two take more than sixteen. */
+#ifdef __AVX512VL__
+enum { BLOCKS_ABREAST = 2 };
+#else
+enum { BLOCKS_ABREAST = 1 };
+#endif
+
+enum { COLUMNS_ABREAST = BLOCKS_ABREAST * MM_VECTOR_LENGTH };
+
+/* Before a loop over such blocks: gcc would unroll it too late to keep their vectors in registers. */
+#ifdef __clang__
+#define EACH_BLOCK
+#else
+#define EACH_BLOCK _Pragma("GCC unroll 2")
+#endif
+
+/** Elements of one diagonal in such blocks, and their left neighbours. */
+struct front {
+    mm_vector own[BLOCKS_ABREAST];
+    mm_vector left[BLOCKS_ABREAST];
+};
+
+/** Loads `blocks` blocks of a diagonal, and replaces the old elements that the block left of them has carried there
+ * by their last one's. The first block has no left one. */
+MM_INLINE struct front load_front(const struct mm_band_sweep *sweep, const mm_number *matrix, int m, int diagonal,
+                                  int blocks, bool first)
 {
-    mm_number *place = (mm_number *)carried + (size_t)diagonal * MM_COLUMN_BLOCK;
+    mm_number *carried = (mm_number *)sweep->carried + (size_t)diagonal * MM_COLUMN_BLOCK;
+    const mm_number *place = matrix + mm_band_index(sweep->stride, diagonal, m);
     const mm_vector zero = {0};
-    mm_vector left = shift_right(first ? zero : load(place), current);
-    store(place, current);
-    return left;
+    struct front front;
+    EACH_BLOCK
+    for (int j = 0; j < blocks; j++)
+        front.own[j] = load(place + j * MM_VECTOR_LENGTH);
+    front.left[0] = shift_right(first ? zero : load(carried), front.own[0]);
+    EACH_BLOCK
+    for (int j = 1; j < blocks; j++)
+        front.left[j] = shift_right(front.own[j - 1], front.own[j]);
+    store(carried, front.own[blocks - 1]);
+    return front;
 }
 
 MM_INLINE struct mm_column load_column(const struct mm_band_sweep *sweep, int m)
@@ -35,8 +67,7 @@ MM_INLINE struct mm_column load_column(const struct mm_band_sweep *sweep, int m)
     return column;
 }
 
-/** Row factors of the adjoint's lanes at diagonal d; the caller rolls `cosine`, since C_{n+1} is C_n of the next
- * row. */
+/** Row factors of the adjoint's lanes at diagonal d; C_{n+1} is left as the next row's C_n. */
 MM_INLINE struct mm_row next_row(const struct mm_band_sweep *sweep, int m, int d, mm_vector *cosine)
 {
     struct mm_row row;
@@ -83,13 +114,14 @@ struct march_lanes {
     struct mm_march paired_march;
     struct mm_forward_factors plain;
     struct mm_forward_march plain_march;
+    mm_vector cosine; /* C_n of the next row */
 };
 
 MM_INLINE struct march_lanes start_march(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m,
                                          struct march_form form, mm_vector own, mm_vector left)
 {
     const struct mm_column column = load_column(sweep, m);
-    struct march_lanes lanes = {.form = form};
+    struct march_lanes lanes = {.form = form, .cosine = column.cosine};
     if (form.coherent) {
         lanes.paired = form.backward ? mm_backward_march_column(*qubit, column) : mm_march_column(*qubit, column);
         lanes.paired_march = mm_march_start(&lanes.paired, own, left);
@@ -104,49 +136,78 @@ MM_INLINE struct march_lanes start_march(const struct mm_band_sweep *sweep, cons
 MM_INLINE mm_vector march_row(const struct mm_band_sweep *sweep, int n, mm_vector own, mm_vector left,
                               mm_vector right, struct march_lanes *lanes)
 {
+    const mm_vector cosine = lanes->cosine;
     if (lanes->form.coherent) {
         const mm_number *place = (const mm_number *)sweep->rows + (size_t)n * MM_ROW_NUMBERS;
-        const struct mm_march_row row = {load(place), load(place + MM_ROW_NUMBERS), load(place + MM_COLUMN_BLOCK),
+        const struct mm_march_row row = {cosine, load(place + MM_ROW_NUMBERS), load(place + MM_COLUMN_BLOCK),
                                          load(place + 2 * MM_COLUMN_BLOCK)};
+        lanes->cosine = row.cosine_next;
         return mm_march_element(&lanes->paired, lanes->form.backward ? mm_backward_march_row(row) : row, own, left,
                                 right, &lanes->paired_march);
     }
-    const mm_number *cosine = (const mm_number *)sweep->cosine + n, *sine = (const mm_number *)sweep->sine + n;
-    const struct mm_row row = {load_unaligned(cosine), load_unaligned(cosine + 1), load_unaligned(sine)};
+    const struct mm_row row = {cosine, load_unaligned((const mm_number *)sweep->cosine + n + 1),
+                               load_unaligned((const mm_number *)sweep->sine + n)};
+    lanes->cosine = row.cosine_next;
     return mm_forward_element(&lanes->plain, lanes->form.backward ? mm_backward_row(row) : row, own, left, right,
                               &lanes->plain_march);
 }
 
-MM_INLINE void march_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
-                           struct march_form form, const mm_number *source, mm_number *target)
+/** Marches down `blocks` blocks from column m on. The window of the first one is the longest; rows above L-1 of the
+ * others are zero and stay so. */
+MM_INLINE void march_abreast(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, int blocks,
+                             bool first, struct march_form form, const mm_number *source, mm_number *target)
 {
     const int bands = block_bands(sweep, m);
     const size_t stride = sweep->stride;
     const mm_vector zero = {0};
-    mm_vector own = load(source + m);
-    mm_vector below = load(source + stride + m);
-    mm_vector left_above = carry(sweep->carried, 0, own, first);
-    mm_vector left = carry(sweep->carried, 1, below, first);
-    mm_vector right = below;
-    struct march_lanes lanes = start_march(sweep, qubit, m, form, left, left_above);
-    march_row(sweep, m, own, left, right, &lanes);
-    for (int d = 1; d < bands; d++) {
-        own = below;
-        below = load(source + mm_band_index(stride, d + 1, m));
-        left = carry(sweep->carried, d + 1, below, first);
-        right = load_unaligned(source + mm_band_index(stride, d - 1, m + 1));
-        store(target + mm_band_index(stride, d - 1, m), march_row(sweep, m + d, own, left, right, &lanes));
+    struct march_lanes lanes[BLOCKS_ABREAST];
+    struct front front = load_front(sweep, source, m, 0, blocks, first);
+    struct front below = load_front(sweep, source, m, 1, blocks, first);
+    EACH_BLOCK
+    for (int j = 0; j < blocks; j++) {
+        const int column = m + j * MM_VECTOR_LENGTH;
+        lanes[j] = start_march(sweep, qubit, column, form, below.left[j], front.left[j]);
+        march_row(sweep, column, front.own[j], below.left[j], below.own[j], &lanes[j]);
     }
-    right = load_unaligned(source + mm_band_index(stride, bands - 1, m + 1));
-    store(target + mm_band_index(stride, bands - 1, m), march_row(sweep, m + bands, zero, zero, right, &lanes));
+    for (int d = 1; d < bands; d++) {
+        front = below;
+        below = load_front(sweep, source, m, d + 1, blocks, first);
+        EACH_BLOCK
+        for (int j = 0; j < blocks; j++) {
+            const int column = m + j * MM_VECTOR_LENGTH;
+            const mm_vector right = load_unaligned(source + mm_band_index(stride, d - 1, column + 1));
+            store(target + mm_band_index(stride, d - 1, column),
+                  march_row(sweep, column + d, front.own[j], below.left[j], right, &lanes[j]));
+        }
+    }
+    EACH_BLOCK
+    for (int j = 0; j < blocks; j++) {
+        const int column = m + j * MM_VECTOR_LENGTH;
+        const mm_vector right = load_unaligned(source + mm_band_index(stride, bands - 1, column + 1));
+        store(target + mm_band_index(stride, bands - 1, column),
+              march_row(sweep, column + bands, zero, zero, right, &lanes[j]));
+    }
+}
+
+/** The blocks from column m on: as many as go abreast, or the window's last one by itself. */
+MM_INLINE void march_group(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
+                           struct march_form form, const mm_number *source, mm_number *target)
+{
+    if (m + COLUMNS_ABREAST - MM_VECTOR_LENGTH < sweep->levels)
+        march_abreast(sweep, qubit, m, BLOCKS_ABREAST, first, form, source, target);
+    else
+        march_abreast(sweep, qubit, m, 1, first, form, source, target);
 }
 
 MM_INLINE void march_blocks(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, struct march_form form,
                             const mm_number *source, mm_number *target)
 {
-    march_block(sweep, qubit, 0, true, form, source, target);
-    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        march_block(sweep, qubit, m, false, form, source, target);
+    /* Copies, which no store to a matrix can change: what is made of them is made once. */
+    const struct mm_band_sweep fixed_sweep = *sweep;
+    const struct mm_qubit fixed_qubit = *qubit;
+    march_group(&fixed_sweep, &fixed_qubit, 0, true, form, source, target);
+    for (int m = COLUMNS_ABREAST; m < fixed_sweep.levels; m += COLUMNS_ABREAST)
+        march_group(&fixed_sweep, &fixed_qubit, m, false, form, source, target);
 }
 
 static void forward(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, const void *source,
@@ -190,6 +251,16 @@ MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qu
     lanes->by_x += element.by_x * weight;
 }
 
+/** Row d of the march below the diagonal of the window's last one. */
+MM_INLINE void adjoint_step(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit,
+                            struct mm_column column, int m, int d, bool first, struct front *below,
+                            struct adjoint_lanes *lanes, mm_number *adjoint, const mm_number *state)
+{
+    const mm_vector own = below->own[0];
+    *below = load_front(sweep, adjoint, m, d + 1, 1, first);
+    adjoint_row(sweep, qubit, column, m, d, own, below->left[0], lanes, adjoint, state);
+}
+
 /** One block of columns; *by_q and *by_x take the diagonal at half its weight, since all else counts twice. */
 MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, int m, bool first,
                              mm_number *adjoint, const mm_number *state, mm_vector *by_q, mm_vector *by_x)
@@ -198,35 +269,34 @@ MM_INLINE void adjoint_block(const struct mm_band_sweep *sweep, const struct mm_
     const int bands = block_bands(sweep, m);
     const mm_vector zero = {0};
     struct adjoint_lanes lanes = {.cosine = load((const mm_number *)sweep->cosine + m)};
-    mm_vector own = load(adjoint + m);
-    mm_vector below = load(adjoint + sweep->stride + m);
-    mm_vector left = carry(sweep->carried, 0, own, first);
-    mm_vector first_left = carry(sweep->carried, 1, below, first);
-    lanes.march = mm_adjoint_start(column, first_left, left);
-    mm_adjoint_element(*qubit, column, next_row(sweep, m, 0, &lanes.cosine), own, first_left, below, &lanes.march);
-    for (int d = 1; d < bands; d++) {
-        own = below;
-        below = load(adjoint + mm_band_index(sweep->stride, d + 1, m));
-        left = carry(sweep->carried, d + 1, below, first);
-        adjoint_row(sweep, qubit, column, m, d, own, left, &lanes, adjoint, state);
-        if (d == 1) {
-            lanes.by_q *= (mm_number)0.5;
-            lanes.by_x *= (mm_number)0.5;
-        }
-    }
-    adjoint_row(sweep, qubit, column, m, bands, zero, zero, &lanes, adjoint, state);
-    const mm_number weight = bands == 1 ? (mm_number)0.5 : (mm_number)1.0;
-    *by_q += weight * lanes.by_q;
-    *by_x += weight * lanes.by_x;
+    const struct front diagonal = load_front(sweep, adjoint, m, 0, 1, first);
+    struct front below = load_front(sweep, adjoint, m, 1, 1, first);
+    lanes.march = mm_adjoint_start(column, below.left[0], diagonal.left[0]);
+    mm_adjoint_element(*qubit, column, next_row(sweep, m, 0, &lanes.cosine), diagonal.own[0], below.left[0],
+                       below.own[0], &lanes.march);
+    if (bands > 1)
+        adjoint_step(sweep, qubit, column, m, 1, first, &below, &lanes, adjoint, state);
+    else
+        adjoint_row(sweep, qubit, column, m, 1, zero, zero, &lanes, adjoint, state);
+    lanes.by_q *= (mm_number)0.5;
+    lanes.by_x *= (mm_number)0.5;
+    for (int d = 2; d < bands; d++)
+        adjoint_step(sweep, qubit, column, m, d, first, &below, &lanes, adjoint, state);
+    if (bands > 1)
+        adjoint_row(sweep, qubit, column, m, bands, zero, zero, &lanes, adjoint, state);
+    *by_q += lanes.by_q;
+    *by_x += lanes.by_x;
 }
 
 static void adjoint(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit, void *matrix,
                     const void *state, double *by_q, double *by_x)
 {
+    const struct mm_band_sweep fixed_sweep = *sweep; /* as in march_blocks */
+    const struct mm_qubit fixed_qubit = *qubit;
     mm_vector sum_by_q = {0}, sum_by_x = {0};
-    adjoint_block(sweep, qubit, 0, true, matrix, state, &sum_by_q, &sum_by_x);
-    for (int m = MM_VECTOR_LENGTH; m < sweep->levels; m += MM_VECTOR_LENGTH)
-        adjoint_block(sweep, qubit, m, false, matrix, state, &sum_by_q, &sum_by_x);
+    adjoint_block(&fixed_sweep, &fixed_qubit, 0, true, matrix, state, &sum_by_q, &sum_by_x);
+    for (int m = MM_VECTOR_LENGTH; m < fixed_sweep.levels; m += MM_VECTOR_LENGTH)
+        adjoint_block(&fixed_sweep, &fixed_qubit, m, false, matrix, state, &sum_by_q, &sum_by_x);
     *by_q = 2.0 * sum_lanes(sum_by_q);
     *by_x = 2.0 * sum_lanes(sum_by_x);
 }
@@ -257,5 +327,5 @@ static double row_sum(const void *matrix, size_t stride, int row, int bands)
 /** The loops above; a macro, because it must be a constant where a file of another precision refers to it. */
 #define MM_COLLISION_LOOPS                                                                                         \
     {                                                                                                              \
-        sizeof(mm_number), fill_rows, forward, backward, adjoint, diagonal_sum, row_sum                            \
+        sizeof(mm_number), BLOCKS_ABREAST, fill_rows, forward, backward, adjoint, diagonal_sum, row_sum            \
     }

@@ -36,23 +36,37 @@ MM_INLINE void store(mm_number *to, mm_vector value)
     *(mm_vector *)to = value;
 }
 
+#if MM_VECTOR_LENGTH == 8
+#define MM_LANES_BEFORE 7, 8, 9, 10, 11, 12, 13, 14
+#elif MM_VECTOR_LENGTH == 4
+#define MM_LANES_BEFORE 3, 4, 5, 6
+#elif MM_VECTOR_LENGTH == 2
+#define MM_LANES_BEFORE 1, 2
+#endif
+#ifdef __clang__
+#define MM_SHUFFLE(first, second, ...) __builtin_shufflevector(first, second, __VA_ARGS__)
+#else
+typedef mm_lane mm_lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
+#define MM_SHUFFLE(first, second, ...) __builtin_shuffle(first, second, (mm_lanes){__VA_ARGS__})
+#endif
+
+#if MM_VECTOR_LENGTH == 8 && defined(__AVX512VL__)
+#include <immintrin.h>
+#ifdef MM_SINGLE_PRECISION
+#define MM_ALIGN_LANES(low, high, lanes) (mm_vector) _mm256_alignr_epi32((__m256i)(high), (__m256i)(low), lanes)
+#else
+#define MM_ALIGN_LANES(low, high, lanes) (mm_vector) _mm512_alignr_epi64((__m512i)(high), (__m512i)(low), lanes)
+#endif
+#endif
+
 /** Elements one column to the left: the last lane of `before`, then all but the last of `current`. */
 MM_INLINE mm_vector shift_right(mm_vector before, mm_vector current)
 {
-#if MM_VECTOR_LENGTH == 8
-#define MM_SHIFT_LANES 7, 8, 9, 10, 11, 12, 13, 14
-#elif MM_VECTOR_LENGTH == 4
-#define MM_SHIFT_LANES 3, 4, 5, 6
-#elif MM_VECTOR_LENGTH == 2
-#define MM_SHIFT_LANES 1, 2
-#endif
-#ifdef __clang__
-    return __builtin_shufflevector(before, current, MM_SHIFT_LANES);
+#ifdef MM_ALIGN_LANES
+    return MM_ALIGN_LANES(before, current, MM_VECTOR_LENGTH - 1);
 #else
-    typedef mm_lane lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
-    return __builtin_shuffle(before, current, (lanes){MM_SHIFT_LANES});
+    return MM_SHUFFLE(before, current, MM_LANES_BEFORE);
 #endif
-#undef MM_SHIFT_LANES
 }
 
 MM_INLINE mm_number magnitude(mm_number value)
