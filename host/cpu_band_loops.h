@@ -251,7 +251,7 @@ MM_INLINE void adjoint_row(const struct mm_band_sweep *sweep, const struct mm_qu
     lanes->by_x += element.by_x * weight;
 }
 
-/** Row d of the march below the diagonal of the window's last one. */
+/** Row d of the march, and the diagonal below it. */
 MM_INLINE void adjoint_step(const struct mm_band_sweep *sweep, const struct mm_qubit *qubit,
                             struct mm_column column, int m, int d, bool first, struct front *below,
                             struct adjoint_lanes *lanes, mm_number *adjoint, const mm_number *state)
