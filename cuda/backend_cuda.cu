@@ -53,20 +53,32 @@ const char *reason_of(cudaError_t outcome)
     }
 }
 
-bool cuda_available(const char **reason)
+/** Names a device, one of so many. */
+void describe_devices(int device, int count, size_t size, char *text)
+{
+    cudaDeviceProp properties;
+    if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
+        (void)cudaGetLastError();
+        snprintf(properties.name, sizeof properties.name, "a CUDA device");
+    }
+    snprintf(text, size, "%s, %d device%s", properties.name, count, count == 1 ? "" : "s");
+}
+
+bool cuda_available(size_t size, char *text)
 {
     struct mm_cuda_libraries libraries;
+    const char *reason = nullptr;
     int count = 0;
-    cudaError_t outcome = cudaGetDeviceCount(&count);
+    const cudaError_t outcome = cudaGetDeviceCount(&count);
     if (outcome != cudaSuccess || count == 0) {
         (void)cudaGetLastError();
-        *reason = reason_of(outcome);
-        return false;
+        reason = reason_of(outcome);
+    } else if (mm_cuda_libraries_find(&libraries, &reason)) {
+        describe_devices(0, count, size, text);
+        return true;
     }
-    if (!mm_cuda_libraries_find(&libraries, reason))
-        return false;
-    *reason = "a CUDA device answers";
-    return true;
+    snprintf(text, size, "%s", reason);
+    return false;
 }
 
 void cuda_close(void *state)
@@ -168,13 +180,7 @@ mm_status cuda_open(void **state, const struct mm_problem *problem, const struct
 void cuda_device(const void *state, size_t size, char *text)
 {
     const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
-    cudaDeviceProp properties;
-    if (cudaGetDeviceProperties(&properties, cuda->workers[0].device) != cudaSuccess) {
-        (void)cudaGetLastError();
-        snprintf(properties.name, sizeof properties.name, "a CUDA device");
-    }
-    snprintf(text, size, "%s, %d device%s", properties.name, cuda->device_count,
-             cuda->device_count == 1 ? "" : "s");
+    describe_devices(cuda->workers[0].device, cuda->device_count, size, text);
 }
 
 size_t cuda_preferred_points(const void *state)

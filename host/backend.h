@@ -11,9 +11,8 @@
 struct mm_backend {
     const char *name;
 
-    /** True if the backend can run here; otherwise *reason (static text) says why not. Else *reason describes
-     *  what it runs on. */
-    bool (*available)(const char **reason);
+    /** True if the backend can run here. One line into text[size]: what it would run on, or else why it cannot. */
+    bool (*available)(size_t size, char *text);
 
     /** Allocates the backend's state for a problem. options->threads is at least 1 here. */
     mm_status (*open)(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,
@@ -43,6 +42,9 @@ struct mm_backend {
 
     void (*close)(void *state);
 };
+
+/** Bytes that a line on what a backend runs on gets. */
+enum { MM_BACKEND_TEXT = 256 };
 
 /* Why there is no cuda backend: the build knows. */
 #ifndef MM_CUDA_ABSENT

@@ -20,9 +20,9 @@ struct cpu_backend {
     struct mm_cpu_run *runs;     /* [threads] */
 };
 
-static bool cpu_available(const char **reason)
+static bool cpu_available(size_t size, char *text)
 {
-    *reason = mm_band_loops_find(NULL)->name;
+    snprintf(text, size, "%s", mm_band_loops_find(NULL)->name);
     return true;
 }
 

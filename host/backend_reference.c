@@ -487,9 +487,9 @@ static mm_status measure(const struct run *run, const struct mm_problem *problem
 
 /* ------------------------------------------------------------------------------------------ operations */
 
-static bool reference_available(const char **reason)
+static bool reference_available(size_t size, char *text)
 {
-    *reason = "dense complex reference, 1 thread";
+    snprintf(text, size, "dense complex reference, 1 thread");
     return true;
 }
 

@@ -42,31 +42,34 @@ struct backend_entry {
 static const struct backend_entry backend_entries[] = {MM_BACKEND_LIST(MM_BACKEND_ENTRY)};
 enum { BACKEND_COUNT = sizeof backend_entries / sizeof backend_entries[0] };
 
-static bool entry_available(const struct backend_entry *entry, const char **reason)
+/** As mm_backend.available. */
+static bool entry_available(const struct backend_entry *entry, size_t size, char *text)
 {
-    *reason = entry->reason;
-    return entry->table != NULL && entry->table->available(reason);
+    if (entry->table != NULL)
+        return entry->table->available(size, text);
+    snprintf(text, size, "%s", entry->reason);
+    return false;
 }
 
 void mm_backend_describe(void (*line)(void *context, const char *name, bool available, const char *text),
                          void *context)
 {
     for (int i = 0; i < BACKEND_COUNT; i++) {
-        const char *reason;
-        bool available = entry_available(&backend_entries[i], &reason);
-        line(context, backend_entries[i].name, available, reason);
+        char text[MM_BACKEND_TEXT];
+        bool available = entry_available(&backend_entries[i], sizeof text, text);
+        line(context, backend_entries[i].name, available, text);
     }
 }
 
 static mm_status find_backend(const char *name, const struct mm_backend **backend, struct mm_error *error)
 {
-    const char *reason;
+    char reason[MM_BACKEND_TEXT];
     bool automatic = name == NULL || strcmp(name, "auto") == 0;
     for (int i = 0; i < BACKEND_COUNT; i++) {
         const struct backend_entry *entry = &backend_entries[i];
         if (!automatic && strcmp(name, entry->name) != 0)
             continue;
-        if (entry_available(entry, &reason)) {
+        if (entry_available(entry, sizeof reason, reason)) {
             *backend = entry->table;
             return MM_OK;
         }

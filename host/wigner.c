@@ -9,6 +9,7 @@
  */
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend.h"
@@ -87,14 +88,14 @@ struct choice {
     int threads;
 };
 
-/* NULL if a CUDA device can be used, else why not. */
-static const char *why_not_cuda(void)
+/** Whether a CUDA device can be used; otherwise text[size] says why not. */
+static bool cuda_is_available(size_t size, char *text)
 {
 #if MM_WITH_CUDA
-    const char *reason;
-    return mm_backend_cuda.available(&reason) ? NULL : reason;
+    return mm_backend_cuda.available(size, text);
 #else
-    return "this build of micromaser has no CUDA backend";
+    snprintf(text, size, "this build of micromaser has no CUDA backend");
+    return false;
 #endif
 }
 
@@ -105,12 +106,13 @@ static mm_status choose(const struct mm_solver_options *options, double multiply
     const char *backend = options->backend == NULL ? "auto" : options->backend;
     bool automatic = strcmp(backend, "auto") == 0;
     bool cuda = strcmp(backend, "cuda") == 0;
-    const char *reason = cuda || (automatic && multiply_adds >= WORTH_A_DEVICE) ? why_not_cuda() : NULL;
+    char reason[MM_BACKEND_TEXT] = "";
+    const bool wanted = cuda || (automatic && multiply_adds >= WORTH_A_DEVICE);
+    choice->cuda = wanted && cuda_is_available(sizeof reason, reason);
     if (!automatic && !cuda && strcmp(backend, "cpu") != 0)
         return mm_fail(error, MM_ERROR_INPUT, "backend '%s': the Wigner function has auto, cpu and cuda", backend);
-    if (cuda && reason != NULL)
+    if (cuda && !choice->cuda)
         return mm_fail(error, MM_ERROR_BACKEND, "backend 'cuda' is not available: %s", reason);
-    choice->cuda = cuda || (automatic && multiply_adds >= WORTH_A_DEVICE && reason == NULL);
     choice->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
     choice->loops = mm_wigner_loops_find(options->instructions);
     if (choice->loops == NULL)

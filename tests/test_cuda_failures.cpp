@@ -201,9 +201,11 @@ void test_without_a_device_auto_takes_the_cpu(void **)
     mm_solver_close(solver);
     mm_backend_describe(take_line, &cuda);
     assert_true(cuda.seen && !cuda.available);
+    assert_non_null(strstr(cuda.text.c_str(), "no device"));
     emulation_set_device_count(1);
     mm_backend_describe(take_line, &cuda);
     assert_true(cuda.available);
+    assert_string_equal(cuda.text.c_str(), "emulated device, 1 device");
     assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
     assert_string_equal(mm_solver_backend(solver), "cuda");
     assert_string_equal(mm_solver_device(solver), "emulated device, 1 device");
