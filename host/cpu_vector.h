@@ -4,6 +4,10 @@
 #ifndef MM_CPU_VECTOR_H
 #define MM_CPU_VECTOR_H
 
+#ifdef __AVX512VL__
+#include <immintrin.h>
+#endif
+
 #ifdef MM_SINGLE_PRECISION
 typedef float mm_number;
 typedef int mm_lane; /* an integer of the same size, for shuffles */
@@ -36,36 +40,29 @@ MM_INLINE void store(mm_number *to, mm_vector value)
     *(mm_vector *)to = value;
 }
 
-#if MM_VECTOR_LENGTH == 8
-#define MM_LANES_BEFORE 7, 8, 9, 10, 11, 12, 13, 14
-#elif MM_VECTOR_LENGTH == 4
-#define MM_LANES_BEFORE 3, 4, 5, 6
-#elif MM_VECTOR_LENGTH == 2
-#define MM_LANES_BEFORE 1, 2
-#endif
-#ifdef __clang__
-#define MM_SHUFFLE(first, second, ...) __builtin_shufflevector(first, second, __VA_ARGS__)
-#else
-typedef mm_lane mm_lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
-#define MM_SHUFFLE(first, second, ...) __builtin_shuffle(first, second, (mm_lanes){__VA_ARGS__})
-#endif
-
-#if MM_VECTOR_LENGTH == 8 && defined(__AVX512VL__)
-#include <immintrin.h>
-#ifdef MM_SINGLE_PRECISION
-#define MM_ALIGN_LANES(low, high, lanes) (mm_vector) _mm256_alignr_epi32((__m256i)(high), (__m256i)(low), lanes)
-#else
-#define MM_ALIGN_LANES(low, high, lanes) (mm_vector) _mm512_alignr_epi64((__m512i)(high), (__m512i)(low), lanes)
-#endif
-#endif
-
 /** Elements one column to the left: the last lane of `before`, then all but the last of `current`. */
 MM_INLINE mm_vector shift_right(mm_vector before, mm_vector current)
 {
-#ifdef MM_ALIGN_LANES
-    return MM_ALIGN_LANES(before, current, MM_VECTOR_LENGTH - 1);
+#if MM_VECTOR_LENGTH == 8 && defined(__AVX512VL__) && defined(MM_SINGLE_PRECISION)
+    /* Of a shuffle gcc makes a permutation, which overwrites a register that is still wanted. */
+    return (mm_vector)_mm256_alignr_epi32((__m256i)current, (__m256i)before, 7);
+#elif MM_VECTOR_LENGTH == 8 && defined(__AVX512VL__)
+    return (mm_vector)_mm512_alignr_epi64((__m512i)current, (__m512i)before, 7);
 #else
-    return MM_SHUFFLE(before, current, MM_LANES_BEFORE);
+#if MM_VECTOR_LENGTH == 8
+#define MM_SHIFT_LANES 7, 8, 9, 10, 11, 12, 13, 14
+#elif MM_VECTOR_LENGTH == 4
+#define MM_SHIFT_LANES 3, 4, 5, 6
+#elif MM_VECTOR_LENGTH == 2
+#define MM_SHIFT_LANES 1, 2
+#endif
+#ifdef __clang__
+    return __builtin_shufflevector(before, current, MM_SHIFT_LANES);
+#else
+    typedef mm_lane lanes __attribute__((vector_size(MM_VECTOR_BYTES)));
+    return __builtin_shuffle(before, current, (lanes){MM_SHIFT_LANES});
+#endif
+#undef MM_SHIFT_LANES
 #endif
 }
 
