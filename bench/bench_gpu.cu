@@ -237,12 +237,12 @@ int main(int argc, char **argv)
     const size_t count = argc > 1 ? static_cast<size_t>(atol(argv[1])) : 8192;
     const int levels = argc > 2 ? atoi(argv[2]) : 120;
     const int64_t qubits = argc > 3 ? atol(argv[3]) : 1000;
-    const char *reason;
+    char reason[MM_BACKEND_TEXT];
     struct work work;
     cudaDeviceProp properties;
     char date[32];
     const time_t now = time(nullptr);
-    if (!mm_backend_cuda.available(&reason))
+    if (!mm_backend_cuda.available(sizeof reason, reason))
         stop(reason);
     set_work(&work, count, levels, qubits);
     struct mm_error error = {};
