@@ -225,6 +225,9 @@ void report_rates(const struct work &work, size_t count)
         printf("%-10s cuda %12.1f /s    cpu (%d threads) %10.1f /s    ratio %.1f\n",
                gradients ? "gradients" : "losses", on_cuda, threads, on_cpu, on_cuda / on_cpu);
     }
+    printf("gradients summed again by every collision: %.1f %%\n",
+           100.0 * static_cast<double>(mm_cuda_gradients_summed_again(cuda)) /
+               static_cast<double>(count * (REPETITIONS + 1)));
     printf("chains whose eigenvalues failed: %zu\n", mm_cuda_eigen_failures(cuda));
     mm_backend_cuda.close(cuda);
     mm_backend_cpu.close(cpu);

@@ -1,33 +1,32 @@
 /* adjoint_tile.cuh - the adjoint sweep of the tile classes: one block a chain, one barrier a collision.
  *
- * A is the tile; of R_k every element is read once from global memory, where the forward run has left it: 8 bytes
- * an element for 18 multiply-adds. The reads run some rows ahead of the march.
+ * A is the tile. Where a collision counts, every element of R_k is read once from global memory, where the forward
+ * run has left it: 8 bytes an element for 18 multiply-adds. The reads run some rows ahead of the march. All other
+ * collisions take the twelve multiply-adds of a forward one, and no memory.
  */
 #ifndef MM_ADJOINT_TILE_CUH
 #define MM_ADJOINT_TILE_CUH
 
-#include "band_tile.cuh"
-#include "derivatives.cuh"
+#include "march_tile.cuh"
+#include "stretch.cuh"
 
-/** A kept state and the part of it that counts. */
+/** A kept state and the part of a lane's columns that counts. */
 struct mm_tile_state {
     const double *data;
     int columns;
-    struct mm_device_window window;
+    int bands; /* diagonals; none in columns outside the window */
 };
 
 /** Both elements of a lane on diagonal d, zero outside the window. */
 __device__ __forceinline__ double2 mm_tile_weight(const struct mm_tile_state &state, int d)
 {
-    if (d >= state.window.bands || mm_tile_first_column() >= state.window.levels)
-        return make_double2(0.0, 0.0);
-    return *mm_tile_pair(state.data, state.columns, d);
+    return d < state.bands ? *mm_tile_pair(state.data, state.columns, d) : make_double2(0.0, 0.0);
 }
 
-/** Rows by which reads run ahead. 8 diagonals get by with 128 registers a lane, if not so many are ahead. */
+/** Rows by which reads run ahead. 8 diagonals get by with 128 registers a lane if it is a single one. */
 template <int BANDS> __host__ __device__ constexpr int mm_tile_rows_ahead(void)
 {
-    return BANDS <= 8 ? 2 : 4;
+    return BANDS <= 8 ? 1 : 4;
 }
 
 /** Where the marches down a lane's two columns stand. */
@@ -121,13 +120,14 @@ __device__ __forceinline__ void mm_tile_adjoint(struct mm_tile<BANDS> &tile, con
     share = lane.share;
 }
 
-/** State `place` of the segment, as far as it enters the derivatives: a diagonal that is given up does not. */
-__device__ __forceinline__ struct mm_tile_state mm_tile_kept_state(const struct mm_chain_batch &batch,
-                                                                   const struct mm_chain_view &view, int place)
+/** State `place` of the segment, of the kept ones number `kept`, as far as it enters the derivatives: a diagonal
+ * that is given up does not. */
+__device__ __forceinline__ struct mm_tile_state
+mm_tile_kept_state(const struct mm_chain_batch &batch, const struct mm_chain_view &view, int kept, int place)
 {
-    struct mm_device_window window = view.windows[place];
-    window.bands = min(window.bands, view.windows[place + 1].bands);
-    return {view.segment + (size_t)place * mm_batch_matrix(batch), batch.columns, window};
+    const struct mm_device_window window = view.windows[place];
+    const int bands = min(window.bands, view.windows[place + 1].bands);
+    return {mm_kept_state(batch, view, kept), batch.columns, mm_tile_first_column() < window.levels ? bands : 0};
 }
 
 /** Adds source H in a window of so many levels. */
@@ -160,11 +160,12 @@ __device__ __forceinline__ void mm_tile_previous_window(struct mm_tile<BANDS> &t
 /** mm_cuda_adjoint_sweep for a tile class; a block of columns / 2 threads a chain. What a march does not
  * need is read again after it: registers are for the tile. */
 template <int BANDS>
-__global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2)
+__global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>())
     mm_adjoint_sweep_tile(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end)
 {
     MM_DYNAMIC_SHARED(double, memory);
     __shared__ struct mm_chain_view view;
+    __shared__ struct mm_sweep_course course;
     const struct mm_device_problem &problem = batch.problem;
     const struct mm_tile_shared shared = mm_tile_divide(memory, batch.columns, BANDS);
     struct mm_tile<BANDS> tile;
@@ -174,25 +175,30 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2)
     __syncthreads();
     if (view.chain->overflow)
         return;
+    if (threadIdx.x == 0)
+        mm_course_begin(batch, view, first, end, course);
     mm_tile_place_deep(tile, shared);
     mm_tile_prepare(shared, view.chain->g, problem.levels, view.windows[end - first].levels, BANDS);
     mm_tile_load(tile, view.adjoint, batch.columns);
     __syncthreads();
-    int batch_number = 0;
     for (int place = (int)(end - first) - 1; place >= 0; place--) {
         const int64_t k = first + place;
         const int parity = (int)(k & 1);
         const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
         const int bands = view.windows[place + 1].bands;
-        const struct mm_tile_state state = mm_tile_kept_state(batch, view, place);
-        batch_number = mm_batch_of_collision(problem, k, batch_number);
+        const struct mm_sweep_step &step = course.steps[parity];
+        if (threadIdx.x == 0)
+            mm_course_go_back(problem, view, k, course);
         mm_tile_publish(tile, edge, bands);
         __syncthreads();
-        mm_tile_adjoint(tile, shared, edge, view.qubits[batch_number], bands, state, share);
+        if (step.counts)
+            mm_tile_adjoint(tile, shared, edge, view.qubits[step.batch_number], bands,
+                            mm_tile_kept_state(batch, view, step.kept, place), share);
+        else
+            mm_tile_collide<MM_BACKWARD>(tile, shared, edge, view.qubits[step.batch_number], bands);
         mm_tile_previous_window(tile, shared, view, place);
         mm_tile_add_source(tile, view.chain->lambda * mm_tail_turn(problem, view, k), view.windows[place].levels);
-        if (mm_derivatives_due(problem, k, first, batch_number))
-            mm_add_derivatives(view, batch_number, shared.spare + 2 * parity * shared.warps, share);
+        mm_course_account(problem, view, course, first, k, shared.spare + 2 * parity * shared.warps, share);
     }
     mm_tile_store(tile, view.adjoint, batch.columns, {batch.columns, BANDS});
 }

@@ -2,16 +2,15 @@
 #ifndef MM_ADJOINT_WIDE_CUH
 #define MM_ADJOINT_WIDE_CUH
 
-#include "band_wide.cuh"
-#include "derivatives.cuh"
+#include "march_wide.cuh"
+#include "stretch.cuh"
 
-/** Column m of target = window of Phi^T(source) + diagonal source, summed against the state.
- *  @param window  of the state after the collision
- *  @param source  lambda (s_k - s_{k+1}) */
+/** Column m of target = window of Phi^T(source), summed against the state.
+ *  @param window  of the state after the collision */
 __device__ static inline void mm_wide_adjoint_column(const struct mm_wide_tables &tables,
                                                      const struct mm_wide_matrix &adjoint, double *target,
                                                      struct mm_device_window window, struct mm_qubit qubit,
-                                                     double source, const struct mm_wide_matrix &state, int m,
+                                                     const struct mm_wide_matrix &state, int m,
                                                      struct mm_derivative_sums &share)
 {
     const struct mm_column column = mm_wide_column(tables, m);
@@ -27,9 +26,27 @@ __device__ static inline void mm_wide_adjoint_column(const struct mm_wide_tables
                                                                     mm_wide_element(adjoint, d + 1, m - 1),
                                                                     mm_wide_element(adjoint, d - 1, m + 1), &march);
         const double weight = (d == 1 ? 0.5 : 1.0) * mm_wide_element(state, d - 1, m);
-        target[(size_t)(d - 1) * (size_t)adjoint.columns + (size_t)m] = element.value + (d == 1 ? source * m : 0.0);
+        target[(size_t)(d - 1) * (size_t)adjoint.columns + (size_t)m] = element.value;
         share.by_q += element.by_q * weight;
         share.by_x += element.by_x * weight;
+    }
+}
+
+/** A collision backwards of the columns of a thread.
+ *  @param window  of the state after it
+ *  @param source  lambda (s_k - s_{k+1}): so many times H is added
+ *  @param state   that the collision counts with, NULL if it does not count */
+__device__ static inline void mm_wide_backward(const struct mm_wide_tables &tables,
+                                               const struct mm_wide_matrix &adjoint, double *target,
+                                               struct mm_device_window window, struct mm_qubit qubit, double source,
+                                               const struct mm_wide_matrix *state, struct mm_derivative_sums &share)
+{
+    for (int m = (int)threadIdx.x; m < window.levels; m += (int)blockDim.x) {
+        if (state != nullptr)
+            mm_wide_adjoint_column(tables, adjoint, target, window, qubit, *state, m, share);
+        else
+            mm_wide_collide_column<MM_BACKWARD>(tables, adjoint, target, window, qubit, m);
+        target[m] += source * m;
     }
 }
 
@@ -38,6 +55,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     mm_adjoint_sweep_wide(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end)
 {
     __shared__ double places[2][2 * MM_BLOCK_WARPS];
+    __shared__ struct mm_sweep_course course;
     const struct mm_device_problem &problem = batch.problem;
     const struct mm_chain_view view = mm_view_chain(batch, order[blockIdx.x]);
     const struct mm_wide_tables tables = mm_wide_find_tables(batch, view);
@@ -50,17 +68,18 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         return;
     mm_wide_fill_cosines(tables, g, problem.levels);
     mm_wide_fill_sines(tables, g, problem.levels, after.levels);
-    __syncthreads();
-    int batch_number = 0;
+    if (threadIdx.x == 0)
+        mm_course_begin(batch, view, first, end, course);
     for (int64_t k = end - 1; k >= first; k--) {
         const struct mm_device_window window = view.windows[k - first];
-        const struct mm_wide_matrix state = {view.segment + (size_t)(k - first) * mm_batch_matrix(batch),
-                                             batch.columns, window};
-        const double source = view.chain->lambda * mm_tail_turn(problem, view, k);
-        batch_number = mm_batch_of_collision(problem, k, batch_number);
-        for (int m = (int)threadIdx.x; m < after.levels; m += (int)blockDim.x)
-            mm_wide_adjoint_column(tables, adjoint, target, after, view.qubits[batch_number], source, state, m,
-                                   share);
+        const struct mm_sweep_step &step = course.steps[k & 1];
+        if (threadIdx.x == 0)
+            mm_course_go_back(problem, view, k, course);
+        __syncthreads();
+        const struct mm_wide_matrix state = {mm_kept_state(batch, view, step.kept), batch.columns, window};
+        mm_wide_backward(tables, adjoint, target, after, view.qubits[step.batch_number],
+                         view.chain->lambda * mm_tail_turn(problem, view, k), step.counts ? &state : nullptr,
+                         share);
         __syncthreads();
         if (window.levels != after.levels) {
             mm_wide_fill_sines(tables, g, problem.levels, window.levels);
@@ -69,8 +88,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         const double *finished = target;
         target = target == view.scratch ? view.adjoint : view.scratch;
         adjoint = {finished, batch.columns, {window.levels, min(window.bands, after.bands)}};
-        if (mm_derivatives_due(problem, k, first, batch_number))
-            mm_add_derivatives(view, batch_number, places[k & 1], share);
+        mm_course_account(problem, view, course, first, k, places[k & 1], share);
         after = window;
     }
     mm_wide_store(adjoint, view.adjoint, {batch.columns, batch.bands});

@@ -28,6 +28,7 @@ constexpr double MEMORY_SHARE = 0.9;       /* of what is free on a device */
 struct cuda_backend {
     const struct mm_problem *problem;
     size_t free_batches;
+    struct mm_sweep_ways ways; /* if there are free batches */
     struct mm_cuda_libraries libraries;
     int device_count; /* devices in use */
     int worker_count;
@@ -86,6 +87,7 @@ void cuda_close(void *state)
     struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
     for (int i = 0; i < cuda->worker_count; i++)
         mm_cuda_worker_close(&cuda->workers[i]);
+    mm_sweep_ways_free(&cuda->ways);
     free(cuda->items);
     free(cuda->classes);
     free(cuda);
@@ -122,10 +124,11 @@ mm_status of_device(int device, mm_status status, const struct mm_error *own, st
 mm_status open_device(struct cuda_backend *cuda, int device, int processes, struct mm_error *error)
 {
     struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
+    const struct mm_sweep_ways *ways = cuda->free_batches > 0 ? &cuda->ways : nullptr;
     size_t free_bytes = 0, total_bytes = 0;
     for (int i = 0; i < WORKERS_PER_DEVICE; i++) {
         cuda->worker_count++;
-        mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, &cuda->libraries, error);
+        mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, ways, &cuda->libraries, error);
         if (status != MM_OK)
             return status;
     }
@@ -168,7 +171,11 @@ mm_status cuda_open(void **state, const struct mm_problem *problem, const struct
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the cuda backend");
     cuda->problem = problem;
     cuda->free_batches = mm_problem_free_batches(problem);
-    mm_status status = open_devices(cuda, options, error);
+    mm_status status = MM_OK;
+    if (cuda->free_batches > 0)
+        status = mm_sweep_ways_create(&cuda->ways, problem, error);
+    if (status == MM_OK)
+        status = open_devices(cuda, options, error);
     if (status != MM_OK) {
         cuda_close(cuda);
         return status;
@@ -265,7 +272,7 @@ mm_status cuda_evaluate(void *state, size_t count, const struct mm_point *points
     if (status != MM_OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        cuda->items[i] = {i, cuda->classes[i], false, false, false, false};
+        cuda->items[i] = {i, cuda->classes[i], false, false, false, false, false};
     qsort(cuda->items, count, sizeof *cuda->items, compare_items);
     status = share_out(cuda, job, count, error);
     for (size_t i = 0; status == MM_OK && i < count; i++)
@@ -316,6 +323,15 @@ size_t mm_cuda_eigen_failures(const void *state)
     for (int i = 0; i < cuda->worker_count; i++)
         failures += cuda->workers[i].eigen_failures;
     return failures;
+}
+
+size_t mm_cuda_gradients_summed_again(const void *state)
+{
+    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
+    size_t gradients = 0;
+    for (int i = 0; i < cuda->worker_count; i++)
+        gradients += cuda->workers[i].summed_again;
+    return gradients;
 }
 
 void mm_cuda_check_eigen(void *state, bool check)

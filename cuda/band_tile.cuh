@@ -39,6 +39,13 @@ static inline int mm_tile_threads(const struct mm_chain_batch &batch)
     return batch.columns / 2;
 }
 
+/** Blocks of the largest size that a multiprocessor must hold. 8 diagonals get by with 128 registers a lane, which
+ *  leaves room for twice as many warps to cover the latencies of one another; 16 would spill. */
+template <int BANDS> __host__ __device__ constexpr int mm_tile_blocks(void)
+{
+    return BANDS <= 8 ? 2 : 1;
+}
+
 /* ------------------------------------------------------------------------------------------- shared memory */
 
 /** Shared memory of a block, divided. Two collisions in turn use two parts of edges and sums, so that one barrier a

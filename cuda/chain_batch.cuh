@@ -17,6 +17,7 @@
 #include <cuda_runtime.h>
 
 #include "collision.h"
+#include "sweep_ways.cuh"
 
 enum {
     MM_TILE_COLUMNS = 64,         /* columns of a warp: two neighbouring ones a lane */
@@ -55,6 +56,7 @@ struct mm_device_chain {
     double g;
     double lambda;
     double band_tolerance;
+    enum mm_sweep_way way;          /* of the adjoint sweep */
     int64_t collision;              /* number of the present state */
     struct mm_device_window window; /* of the present state; after an overflow the one that did not fit */
     int most_bands;                 /* of all windows since the vacuum */
@@ -64,6 +66,16 @@ struct mm_device_chain {
     double band_error;
     double truncation_population;
     int overflow; /* not zero: the window outgrew the class, and the chain stopped before collision `collision` */
+};
+
+/** Sums over some of the collisions of a stretch, those of a sweep by few of them. */
+struct mm_few_sums {
+    double by_q; /* derivatives by the qubits of the present stretch */
+    double by_x;
+    double correction_by_q; /* by which these differ from looser sums */
+    double correction_by_x;
+    double magnitude; /* sum of |terms|, of all stretches up to now */
+    int failed;       /* not zero: the sums of some stretch were not to be trusted */
 };
 
 /** Device memory of a batch of chains. A chain is one row of every array; arrays that a call does not need may be
@@ -76,9 +88,12 @@ struct mm_chain_batch {
     double *adjoint;                  /* [chain][bands][columns]: A */
     int8_t *tail_signs;               /* [chain][collisions - tail_start]: sign of E_k - E_{k-1} */
     double *derivatives;              /* [chain][batch_count][2]: by q at constant x, by x at constant q */
-    double *segment;                  /* [chain][segment_length][bands][columns]: kept states, window only */
-    struct mm_device_window *windows; /* [chain][segment_length + 1]: of the kept states and the one after them */
-    int64_t segment_length;
+    struct mm_few_sums *few;          /* [chain] */
+    const struct mm_way *ways;        /* [MM_SWEEP_WAYS], the same for all chains */
+    double *segment;                  /* [chain][segment_states][bands][columns]: kept states, window only */
+    struct mm_device_window *windows; /* [chain][segment_length + 1]: of the states of a segment and the next one */
+    int64_t segment_states;           /* most states kept in a segment */
+    int64_t segment_length;           /* most collisions of a segment */
     double *energies; /* [chain][energies_length]: E of the states first+1 .. end of a propagation, or NULL */
     int64_t energies_length; /* at least end - first */
     double *scratch;         /* [chain][mm_batch_scratch()] */
@@ -150,6 +165,7 @@ struct mm_chain_view {
     double *adjoint;
     int8_t *tail_signs;
     double *derivatives;
+    struct mm_few_sums *few;
     double *segment;
     struct mm_device_window *windows;
     double *energies; /* NULL if they are not wanted */
@@ -165,7 +181,7 @@ template <typename Element> __device__ static inline Element *mm_batch_row(Eleme
 __device__ static inline struct mm_chain_view mm_view_chain(const struct mm_chain_batch &batch, int chain)
 {
     const struct mm_device_problem &problem = batch.problem;
-    const size_t matrix = mm_batch_matrix(batch), segment_length = (size_t)batch.segment_length;
+    const size_t matrix = mm_batch_matrix(batch);
     struct mm_chain_view view;
     view.chain = batch.chains + chain;
     view.qubits = mm_batch_row(batch.qubits, chain, (size_t)problem.batch_count);
@@ -173,8 +189,9 @@ __device__ static inline struct mm_chain_view mm_view_chain(const struct mm_chai
     view.adjoint = mm_batch_row(batch.adjoint, chain, matrix);
     view.tail_signs = mm_batch_row(batch.tail_signs, chain, (size_t)(problem.collisions - problem.tail_start));
     view.derivatives = mm_batch_row(batch.derivatives, chain, 2 * (size_t)problem.batch_count);
-    view.segment = mm_batch_row(batch.segment, chain, segment_length * matrix);
-    view.windows = mm_batch_row(batch.windows, chain, segment_length + 1);
+    view.few = mm_batch_row(batch.few, chain, 1);
+    view.segment = mm_batch_row(batch.segment, chain, (size_t)batch.segment_states * matrix);
+    view.windows = mm_batch_row(batch.windows, chain, (size_t)batch.segment_length + 1);
     view.energies = mm_batch_row(batch.energies, chain, (size_t)batch.energies_length);
     view.scratch = mm_batch_row(batch.scratch, chain, mm_batch_scratch(batch));
     return view;

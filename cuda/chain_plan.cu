@@ -13,14 +13,6 @@ namespace
 
 constexpr int FIRST_COLUMNS = 128; /* live levels of most chains never pass that */
 
-int64_t first_free_collision(const struct mm_problem *problem)
-{
-    int64_t first = 0;
-    for (size_t b = 0; problem->batches[b].fixed; b++)
-        first += problem->batches[b].qubits;
-    return first;
-}
-
 /** Chains of a plan that fit, with the segments it has. */
 size_t rows_that_fit(struct mm_chain_plan plan, const struct mm_problem *problem, size_t limit)
 {
@@ -38,17 +30,41 @@ int64_t segment_origin(const struct mm_chain_plan &plan)
     return plan.first / MM_DERIVATIVE_INTERVAL * MM_DERIVATIVE_INTERVAL;
 }
 
-/** Cuts the states that the gradient needs into about as many segments as each has states: that takes least memory.
- */
-void cut_segments(struct mm_chain_plan *plan)
+/** Most states that a way keeps of a segment of the plan. */
+int64_t most_kept(const struct mm_chain_plan &plan, const struct mm_way &way)
 {
-    const int64_t states = plan->collisions - segment_origin(*plan);
-    const int64_t root = static_cast<int64_t>(std::sqrt(static_cast<double>(states)));
-    const int64_t length = (root / MM_DERIVATIVE_INTERVAL + 1) * MM_DERIVATIVE_INTERVAL;
-    if (length >= plan->segment_length)
-        return;
+    struct mm_way_place place = {};
+    int64_t most = 0, before = 0;
+    for (int64_t segment = 1; segment <= plan.segments; segment++) {
+        const int64_t end = mm_chain_plan_segment(&plan, segment);
+        mm_way_find(way, end, place);
+        const int64_t kept = mm_way_kept_before(way, place, end);
+        most = std::max(most, kept - before);
+        before = kept;
+    }
+    return most;
+}
+
+/** Gives the plan segments of a length. */
+void set_segments(struct mm_chain_plan *plan, const struct mm_chain_purpose &purpose, int64_t length)
+{
+    const struct mm_way *ways = purpose.ways->ways;
     plan->segment_length = length;
-    plan->segments = (states + length - 1) / length;
+    plan->segments = (plan->collisions - segment_origin(*plan) + length - 1) / length;
+    plan->segment_states =
+        purpose.every ? most_kept(*plan, ways[MM_SWEEP_EVERY])
+                      : std::max(most_kept(*plan, ways[MM_SWEEP_EXACT]), most_kept(*plan, ways[MM_SWEEP_ROUGH]));
+}
+
+/** Of segments that double in length, those that take least memory for states and checkpoints. */
+void cut_segments(struct mm_chain_plan *plan, const struct mm_chain_purpose &purpose)
+{
+    struct mm_chain_plan cut = *plan;
+    for (int64_t length = MM_DERIVATIVE_INTERVAL; length < plan->collisions; length *= 2) {
+        set_segments(&cut, purpose, length);
+        if (cut.segments + cut.segment_states < plan->segments + plan->segment_states)
+            *plan = cut;
+    }
 }
 
 } // namespace
@@ -119,12 +135,13 @@ void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_prob
     wanted[MM_ARRAY_SCRATCH] = rows * mm_batch_scratch(shape) * sizeof(double);
     if (!plan->gradient)
         return;
-    const size_t kept = static_cast<size_t>(plan->segment_length);
     wanted[MM_ARRAY_ADJOINTS] = rows * matrix;
     wanted[MM_ARRAY_DERIVATIVES] = rows * problem->batch_count * 2 * sizeof(double);
+    wanted[MM_ARRAY_FEW_SUMS] = rows * sizeof(struct mm_few_sums);
     wanted[MM_ARRAY_BY_ERGOTROPY] = rows * sizeof(double);
-    wanted[MM_ARRAY_SEGMENTS] = rows * kept * matrix;
-    wanted[MM_ARRAY_WINDOWS] = rows * (kept + 1) * sizeof(struct mm_device_window);
+    wanted[MM_ARRAY_SEGMENTS] = rows * static_cast<size_t>(plan->segment_states) * matrix;
+    wanted[MM_ARRAY_WINDOWS] =
+        rows * static_cast<size_t>(plan->segment_length + 1) * sizeof(struct mm_device_window);
     /* the last segment's states are kept in the first run already */
     const size_t checkpoints = static_cast<size_t>(plan->segments - 1);
     wanted[MM_ARRAY_CHECKPOINT_STATES] = checkpoints * rows * matrix;
@@ -132,17 +149,17 @@ void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_prob
 }
 
 mm_status mm_chain_plan_make(struct mm_chain_plan *plan, const struct mm_problem *problem,
-                             struct mm_chain_class size, bool gradient, size_t wanted, size_t resident,
-                             size_t limit, struct mm_error *error)
+                             struct mm_chain_class size, struct mm_chain_purpose purpose, size_t wanted,
+                             size_t resident, size_t limit, struct mm_error *error)
 {
-    *plan = {size, 0, gradient, 0, mm_problem_collisions(problem), 0, 1};
-    if (gradient) {
-        plan->first = first_free_collision(problem);
-        plan->segment_length = plan->collisions - plan->first;
+    *plan = {size, 0, purpose.ways != nullptr, 0, mm_problem_collisions(problem), 0, 0, 1};
+    if (plan->gradient) {
+        plan->first = purpose.ways->ways[MM_SWEEP_EVERY].stretches[0].range.first;
+        set_segments(plan, purpose, plan->collisions - segment_origin(*plan));
     }
     size_t rows = rows_that_fit(*plan, problem, limit);
-    if (gradient && rows < wanted && rows < resident) {
-        cut_segments(plan);
+    if (plan->gradient && rows < wanted && rows < resident) {
+        cut_segments(plan, purpose);
         rows = rows_that_fit(*plan, problem, limit);
     }
     if (rows == 0)

@@ -29,28 +29,36 @@ bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b);
 
 /** How a set of chains of one class is run.
  *
- *  A gradient needs the states first .. collisions-1 in reverse. If they do not fit, the run leaves checkpoints,
- * one at the start of each segment, and the segments are recomputed one by one: one more forward run for much less
- *  memory. Segments end at multiples of MM_DERIVATIVE_INTERVAL, so that the cuts do not show in the derivatives. */
+ *  A gradient needs states in reverse, those that the ways of the chains keep. If they do not fit, the run leaves
+ *  checkpoints, one at the start of each segment, and the segments are recomputed one by one: one more forward run
+ *  for much less memory. Segments end at multiples of MM_DERIVATIVE_INTERVAL, so that the cuts do not show in the
+ *  derivatives. */
 struct mm_chain_plan {
     struct mm_chain_class size;
     int rows; /* chains */
     bool gradient;
-    int64_t first;          /* the first collision whose state the gradient needs */
+    int64_t first;          /* the first collision of the ways */
     int64_t collisions;     /* of the schedule */
-    int64_t segment_length; /* most states kept at a time, 0 without gradient */
-    int64_t segments;       /* 1: all states are kept */
+    int64_t segment_length; /* most collisions of a segment, 0 without gradient */
+    int64_t segment_states; /* most states kept of a segment */
+    int64_t segments;       /* 1: all states that are kept are at hand */
 };
 
 /** First collision of a segment; that of the segment after the last one is the end of the schedule. */
 int64_t mm_chain_plan_segment(const struct mm_chain_plan *plan, int64_t segment);
 
+/** What chains are run for. */
+struct mm_chain_purpose {
+    const struct mm_sweep_ways *ways; /* for gradients, else NULL */
+    bool every;                       /* by the way MM_SWEEP_EVERY, else by any of the others */
+};
+
 /** Plans for at most `wanted` chains in at most `limit` bytes.
  *  @param resident  chains that keep the device busy: to hold so many, states are recomputed
  *  Errors: MM_ERROR_DEVICE if not even one chain fits. */
 mm_status mm_chain_plan_make(struct mm_chain_plan *plan, const struct mm_problem *problem,
-                             struct mm_chain_class size, bool gradient, size_t wanted, size_t resident,
-                             size_t limit, struct mm_error *error);
+                             struct mm_chain_class size, struct mm_chain_purpose purpose, size_t wanted,
+                             size_t resident, size_t limit, struct mm_error *error);
 
 /** Bytes of every array of a plan: wanted[MM_ARRAY_COUNT] (device_memory.cuh). */
 void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_problem *problem, size_t *wanted);

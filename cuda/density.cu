@@ -22,11 +22,14 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS) start_chain(struct mm_chain_
     if (batch.derivatives != nullptr)
         for (int i = (int)threadIdx.x; i < 2 * batch.problem.batch_count; i += (int)blockDim.x)
             view.derivatives[i] = 0.0;
+    if (batch.few != nullptr && threadIdx.x == 0)
+        *view.few = {};
     if (threadIdx.x == 0) {
         struct mm_device_chain chain = {};
         chain.g = view.chain->g;
         chain.lambda = view.chain->lambda;
         chain.band_tolerance = view.chain->band_tolerance;
+        chain.way = view.chain->way;
         chain.window = {min(batch.problem.levels, (int)MM_WINDOW_STEP), 1};
         chain.most_bands = chain.window.bands;
         *view.chain = chain;

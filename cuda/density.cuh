@@ -10,8 +10,8 @@
 /* In all of these `order` is [count] in device memory: rows of the batch, each at most once. They return
  * MM_ERROR_DEVICE if the launch fails. */
 
-/** Puts the vacuum into chains: state, window, and all that is summed up, derivatives included, to zero. g and
- * lambda of the chains are kept. */
+/** Puts the vacuum into chains: state, window, and all that is summed up, derivatives included, to zero. g,
+ * lambda, band_tolerance and way of the chains are kept. */
 mm_status mm_cuda_start(const struct mm_chain_batch &batch, int count, const int *order, cudaStream_t stream,
                         struct mm_error *error);
 

@@ -14,9 +14,9 @@
  *  on entry are passed over.
  *
  *  @param order  [count], device memory: rows of the batch, each at most once; they are at collision `first`
- *  @param keep   the states first .. end-1 go to batch.segment (in their window; outside it the memory is not
- *                touched) and the windows of the states first .. end to batch.windows; end - first is then at most
- *                batch.segment_length
+ *  @param keep   of the states first .. end-1 those that the chain's way keeps go to batch.segment (in their
+ * window; outside it the memory is not touched), and the windows of the states first .. end to batch.windows; end -
+ * first is then at most batch.segment_length, and the states are at most batch.segment_states
  *  @return MM_ERROR_DEVICE if the launch fails, MM_ERROR_INPUT if the stretch does not fit segment or energies */
 mm_status mm_cuda_propagate(const struct mm_chain_batch &batch, int count, const int *order, int64_t first,
                             int64_t end, bool keep, cudaStream_t stream, struct mm_error *error);

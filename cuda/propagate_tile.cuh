@@ -7,14 +7,9 @@
 #ifndef MM_PROPAGATE_TILE_CUH
 #define MM_PROPAGATE_TILE_CUH
 
-#include "band_tile.cuh"
+#include "keep.cuh"
+#include "march_tile.cuh"
 #include "window.cuh"
-
-/** A lane's part of the sums over the two outermost diagonals. */
-struct mm_tile_rim {
-    double outer;
-    double inner;
-};
 
 /** |S_L| of the first level above the window: the share of the top row that may leave it. */
 __device__ __forceinline__ double mm_tile_reach(const struct mm_tile_shared &shared, struct mm_device_window window)
@@ -34,24 +29,6 @@ __device__ __forceinline__ double mm_tile_diagonal(const struct mm_tile<BANDS> &
             sum = fabs(pair.x) + fabs(pair.y);
         }
     return sum;
-}
-
-/** The rim of a band of which a march has just ended after row ROW: few diagonals come into question. */
-template <int ROW, int BANDS>
-__device__ __forceinline__ struct mm_tile_rim mm_tile_find_rim(const struct mm_tile<BANDS> &tile, int bands)
-{
-    constexpr int least = ROW > MM_TILE_EXIT_STEP ? ROW - MM_TILE_EXIT_STEP - 1 : 0;
-    struct mm_tile_rim rim = {0.0, 0.0};
-    MM_UNROLL
-    for (int d = least; d < ROW; d++) {
-        const double2 pair = mm_tile_get(tile, d);
-        const double sum = fabs(pair.x) + fabs(pair.y);
-        if (d == bands - 1)
-            rim.outer = sum;
-        if (d == bands - 2)
-            rim.inner = sum;
-    }
-    return rim;
 }
 
 /** A lane's part of the sums over the window's top row and the row below it. The window ends with an even level,
@@ -123,79 +100,6 @@ __device__ __forceinline__ double mm_tile_diagonal_sum(const struct mm_tile<BAND
     return mm_ordered_sum(place, 2, shared.warps);
 }
 
-/** Where the marches down a lane's two columns stand. */
-struct mm_tile_forward_lane {
-    struct mm_forward_factors column0, column1;
-    struct mm_tile_rows rows;
-    struct mm_tile_trail trail;
-    struct mm_forward_march march0, march1;
-};
-
-/** Enters both columns with their first rows. */
-template <int BANDS>
-__device__ __forceinline__ void
-mm_tile_forward_start(const struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
-                      const struct mm_tile_edge &edge, struct mm_qubit qubit, struct mm_tile_forward_lane &lane)
-{
-    const struct mm_tile_trail trail = lane.trail = mm_tile_start_trail(tile);
-    const double left0 = mm_tile_before(edge, trail.next.y, 0);
-    const double above0 = mm_tile_before(edge, trail.own.y, -1);
-    lane.column0 = mm_forward_column(qubit, mm_tile_column(shared, 0));
-    lane.column1 = mm_forward_column(qubit, mm_tile_column(shared, 1));
-    lane.rows = mm_tile_start_rows(shared);
-    lane.march0 = mm_forward_start(&lane.column0, left0, above0);
-    lane.march1 = mm_forward_start(&lane.column1, trail.next.x, trail.own.x);
-    mm_forward_element(&lane.column0, lane.rows.row0, trail.own.x, left0, trail.next.x, &lane.march0);
-    mm_forward_element(&lane.column1, lane.rows.row1, trail.own.y, trail.next.x, trail.next.y, &lane.march1);
-}
-
-/** Row d of both columns: diagonal d-1 of the new state. */
-template <int BANDS>
-__device__ __forceinline__ void
-mm_tile_forward_row(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
-                    const struct mm_tile_edge &edge, int d, struct mm_tile_forward_lane &lane)
-{
-    mm_tile_follow(tile, d, lane.trail);
-    const struct mm_tile_trail &trail = lane.trail;
-    const struct mm_tile_neighbours other = mm_tile_find_neighbours<BANDS>(trail, edge, d);
-    mm_tile_advance(shared, d, lane.rows);
-    const double a =
-        mm_forward_element(&lane.column0, lane.rows.row0, trail.own.x, other.before, trail.above.y, &lane.march0);
-    const double b =
-        mm_forward_element(&lane.column1, lane.rows.row1, trail.own.y, trail.next.x, other.after, &lane.march1);
-    mm_tile_set(tile, d - 1, a, b);
-}
-
-/** The march from row DONE + 1 on, to where the band ends; returns the rim of the new state. Recursive, because
- * each exit must know its row when the program is compiled. */
-template <int DONE, int BANDS>
-__device__ __forceinline__ struct mm_tile_rim
-mm_tile_forward_rows(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
-                     const struct mm_tile_edge &edge, int bands, struct mm_tile_forward_lane &lane)
-{
-    constexpr int row = DONE + MM_TILE_EXIT_STEP;
-    MM_UNROLL
-    for (int d = DONE + 1; d <= row; d++)
-        mm_tile_forward_row(tile, shared, edge, d, lane);
-    if constexpr (row < BANDS) {
-        if (bands > row)
-            return mm_tile_forward_rows<row>(tile, shared, edge, bands, lane);
-    }
-    mm_tile_end_march<row>(tile, bands);
-    return mm_tile_find_rim<row>(tile, bands);
-}
-
-/** One collision of a lane's two columns; returns the rim of the new state. */
-template <int BANDS>
-__device__ __forceinline__ struct mm_tile_rim
-mm_tile_forward(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared, const struct mm_tile_edge &edge,
-                struct mm_qubit qubit, int bands)
-{
-    struct mm_tile_forward_lane lane;
-    mm_tile_forward_start(tile, shared, edge, qubit, lane);
-    return mm_tile_forward_rows<0>(tile, shared, edge, bands, lane);
-}
-
 /** Moves to the window of the next state: what a narrower band gives up is cleared, here and in the edges; more
  *  levels open the window's sines. Contains a barrier where the window changes so. */
 template <int BANDS>
@@ -225,13 +129,6 @@ __device__ __forceinline__ void mm_tile_watch_top_level(const struct mm_tile<BAN
         *largest = fmax(*largest, tile.b[0]);
 }
 
-/** Blocks of the largest size that a multiprocessor must hold. 8 diagonals get by with 128 registers a lane, which
- *  leaves room for twice as many warps to cover the latencies of one another; 16 would spill. */
-template <int BANDS> __host__ __device__ constexpr int mm_tile_blocks(void)
-{
-    return BANDS <= 8 ? 2 : 1;
-}
-
 /** What a block knows of its chain, in shared memory: registers are for the tile. Thread 0 writes it, but for the
  *  population of the top level. */
 struct mm_tile_account {
@@ -258,17 +155,6 @@ __device__ __forceinline__ bool mm_tile_enter(const struct mm_chain_batch &batch
     mm_tile_load(tile, account.view.state, batch.columns);
     __syncthreads();
     return true;
-}
-
-/** Puts the state before collision k aside. */
-template <int BANDS>
-__device__ __forceinline__ void mm_tile_keep(const struct mm_tile<BANDS> &tile, const struct mm_chain_batch &batch,
-                                             const struct mm_chain_view &view, int64_t place,
-                                             struct mm_device_window window)
-{
-    mm_tile_store(tile, view.segment + (size_t)place * mm_batch_matrix(batch), batch.columns, window);
-    if (threadIdx.x == 0)
-        view.windows[place] = window;
 }
 
 /** Stores the final state and closes the account; contains a barrier. */
@@ -301,6 +187,8 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
         return;
     struct mm_device_window window = account.view.chain->window;
     struct mm_tile_rim rim = {mm_tile_diagonal(tile, window.bands - 1), mm_tile_diagonal(tile, window.bands - 2)};
+    struct mm_way_place place = {};
+    int kept = 0;
     int batch_number = 0;
     for (int64_t k = first; k < end; k++) {
         const int parity = (int)(k & 1);
@@ -308,8 +196,8 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, window, k, account.view.energies != nullptr);
         batch_number = mm_batch_of_collision(problem, k, batch_number);
         const struct mm_qubit qubit = account.view.qubits[batch_number];
-        if (keep)
-            mm_tile_keep(tile, batch, account.view, k - first, window);
+        if (keep && mm_keep_window(batch, account.view, account.chain.way, first, k, window, place))
+            mm_tile_store(tile, mm_kept_state(batch, account.view, kept++), batch.columns, window);
         mm_tile_publish_sums(tile, rim, shared, parity, window.levels, wanted);
         mm_tile_publish(tile, edge, window.bands);
         __syncthreads();
@@ -324,12 +212,12 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
             return;
         mm_tile_change_window(tile, shared, edge, window, choice.window);
         window = choice.window;
-        rim = mm_tile_forward(tile, shared, edge, qubit, window.bands);
+        rim = mm_tile_collide<MM_FORWARD>(tile, shared, edge, qubit, window.bands);
         mm_tile_watch_top_level(tile, problem.levels, &account.chain.truncation_population);
     }
     mm_tile_leave(tile, batch, shared, account, first, end);
-    if (keep && threadIdx.x == 0)
-        account.view.windows[end - first] = window;
+    if (keep)
+        mm_keep_window(account.view, end - first, window);
 }
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef MM_PROPAGATE_WIDE_CUH
 #define MM_PROPAGATE_WIDE_CUH
 
-#include "band_wide.cuh"
+#include "keep.cuh"
+#include "march_wide.cuh"
 #include "window.cuh"
 
 /** Shared memory of a block. */
@@ -62,35 +63,6 @@ __device__ static inline double mm_wide_diagonal_sum(const struct mm_wide_matrix
     return mm_wide_gather(places, state.columns, 0);
 }
 
-/** Column m of target = window of Phi(source). */
-__device__ static inline void mm_wide_forward_column(const struct mm_wide_tables &tables,
-                                                     const struct mm_wide_matrix &source, double *target,
-                                                     struct mm_device_window window, struct mm_qubit qubit, int m)
-{
-    const struct mm_forward_factors column = mm_forward_column(qubit, mm_wide_column(tables, m));
-    const int bands = min(window.bands, window.levels - m);
-    double own = mm_wide_element(source, 0, m), below = mm_wide_element(source, 1, m);
-    const double left = mm_wide_element(source, 1, m - 1);
-    struct mm_forward_march march = mm_forward_start(&column, left, mm_wide_element(source, 0, m - 1));
-    mm_forward_element(&column, mm_wide_row(tables, m), own, left, below, &march);
-    for (int d = 1; d <= bands; d++) {
-        own = below;
-        below = mm_wide_element(source, d + 1, m);
-        target[(size_t)(d - 1) * (size_t)source.columns + (size_t)m] =
-            mm_forward_element(&column, mm_wide_row(tables, m + d), own, mm_wide_element(source, d + 1, m - 1),
-                               mm_wide_element(source, d - 1, m + 1), &march);
-    }
-}
-
-/** Puts a state aside. */
-__device__ static inline void mm_wide_keep(const struct mm_wide_matrix &state, const struct mm_chain_view &view,
-                                           size_t matrix, int64_t place)
-{
-    mm_wide_store(state, view.segment + (size_t)place * matrix, state.window);
-    if (threadIdx.x == 0)
-        view.windows[place] = state.window;
-}
-
 /** One collision; contains barriers.
  *  @param window  of the new state, which target holds then */
 __device__ static inline void mm_wide_forward(const struct mm_wide_tables &tables, struct mm_wide_matrix source,
@@ -102,7 +74,7 @@ __device__ static inline void mm_wide_forward(const struct mm_wide_tables &table
     __syncthreads();
     source.window.bands = min(source.window.bands, window.bands);
     for (int m = (int)threadIdx.x; m < window.levels; m += (int)blockDim.x)
-        mm_wide_forward_column(tables, source, target, window, qubit, m);
+        mm_wide_collide_column<MM_FORWARD>(tables, source, target, window, qubit, m);
     __syncthreads();
 }
 
@@ -117,6 +89,8 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     struct mm_device_chain chain = *view.chain; /* only thread 0 keeps the account in its copy */
     struct mm_wide_matrix state = {view.state, batch.columns, chain.window};
     double *target = view.scratch;
+    struct mm_way_place place = {};
+    int kept = 0;
     int batch_number = 0;
     if (chain.overflow)
         return;
@@ -126,8 +100,8 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, state.window, k, view.energies != nullptr);
         batch_number = mm_batch_of_collision(problem, k, batch_number);
         const struct mm_qubit qubit = view.qubits[batch_number];
-        if (keep)
-            mm_wide_keep(state, view, mm_batch_matrix(batch), k - first);
+        if (keep && mm_keep_window(batch, view, chain.way, first, k, state.window, place))
+            mm_wide_store(state, mm_kept_state(batch, view, kept++), state.window);
         const struct mm_state_sums sums = mm_wide_sums(state, shared);
         const double reach = fabs(mm_collision_sin(chain.g, state.window.levels, problem.levels));
         const struct mm_window_choice choice =
@@ -149,8 +123,8 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     mm_wide_store(state, view.state, {batch.columns, batch.bands});
     if (threadIdx.x == 0)
         mm_enter_end(problem, view, chain, first, end, sums.energy);
-    if (keep && threadIdx.x == 0)
-        view.windows[end - first] = state.window;
+    if (keep)
+        mm_keep_window(view, end - first, state.window);
 }
 
 #endif

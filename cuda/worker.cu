@@ -35,16 +35,20 @@ mm_status upload_batch_ends(struct mm_cuda_worker *worker, struct mm_error *erro
 } // namespace
 
 mm_status mm_cuda_worker_open(struct mm_cuda_worker *worker, int device, const struct mm_problem *problem,
-                              const struct mm_cuda_libraries *libraries, struct mm_error *error)
+                              const struct mm_sweep_ways *ways, const struct mm_cuda_libraries *libraries,
+                              struct mm_error *error)
 {
     int multiprocessors = 0;
     worker->problem = problem;
+    worker->ways = ways;
     worker->device = device;
     MM_CUDA_CHECK(error, cudaSetDevice(device));
     MM_CUDA_CHECK(error, cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
     worker->resident = CHAINS_PER_MULTIPROCESSOR * static_cast<size_t>(multiprocessors);
     MM_CUDA_CHECK(error, cudaStreamCreateWithFlags(&worker->stream, cudaStreamNonBlocking));
     mm_status status = upload_batch_ends(worker, error);
+    if (status == MM_OK && ways != nullptr)
+        status = mm_device_ways_create(&worker->device_ways, ways, error);
     return status == MM_OK ? mm_eigen_open(&worker->eigen, libraries, worker->stream, error) : status;
 }
 
@@ -65,6 +69,7 @@ void mm_cuda_worker_close(struct mm_cuda_worker *worker)
     mm_sort_scratch_free(&worker->scratch);
     mm_device_memory_free(&worker->memory);
     (void)cudaFree(worker->batch_ends);
+    mm_device_ways_free(&worker->device_ways);
     if (worker->stream != nullptr)
         (void)cudaStreamDestroy(worker->stream);
     if (worker->cpu != nullptr)
@@ -77,8 +82,8 @@ size_t mm_cuda_worker_capacity(const struct mm_cuda_worker *worker)
     struct mm_chain_class size = mm_chain_class_first(worker->problem);
     struct mm_chain_plan plan;
     size.bands = mm_class_bands(MM_TILE_BANDS_MAX, size.columns);
-    mm_status status =
-        mm_chain_plan_make(&plan, worker->problem, size, true, INT_MAX, INT_MAX, worker->memory.limit, nullptr);
+    mm_status status = mm_chain_plan_make(&plan, worker->problem, size, {worker->ways, false}, INT_MAX, INT_MAX,
+                                          worker->memory.limit, nullptr);
     return status == MM_OK ? static_cast<size_t>(plan.rows) : 1;
 }
 
@@ -116,14 +121,17 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
         return batch;
     batch.adjoint = mm_on_device<double>(memory, MM_ARRAY_ADJOINTS);
     batch.derivatives = mm_on_device<double>(memory, MM_ARRAY_DERIVATIVES);
+    batch.few = mm_on_device<struct mm_few_sums>(memory, MM_ARRAY_FEW_SUMS);
+    batch.ways = worker->device_ways.table;
     batch.segment = mm_on_device<double>(memory, MM_ARRAY_SEGMENTS);
     batch.windows = mm_on_device<struct mm_device_window>(memory, MM_ARRAY_WINDOWS);
+    batch.segment_states = plan.segment_states;
     batch.segment_length = plan.segment_length;
     return batch;
 }
 
 void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_chain_plan &plan, int row,
-                                const struct mm_point *point)
+                                const struct mm_point *point, enum mm_sweep_way way)
 {
     const struct mm_problem *problem = worker->problem;
     struct mm_device_chain *chains = mm_staged<struct mm_device_chain>(worker->memory, MM_ARRAY_INPUT);
@@ -134,6 +142,7 @@ void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_c
     chains[row].g = point->g;
     chains[row].lambda = point->lambda;
     chains[row].band_tolerance = mm_point_band_tolerance(problem, point);
+    chains[row].way = way;
     for (size_t b = 0; b < problem->batch_count; b++) {
         const struct mm_batch &batch = problem->batches[b];
         qubit[b] = batch.fixed ? mm_qubit_from_population(batch.c, batch.q)

@@ -30,13 +30,16 @@ struct mm_cuda_worker {
     const struct mm_problem *problem;
     int device;
     cudaStream_t stream;
-    size_t resident;     /* chains that keep the device busy */
-    int64_t *batch_ends; /* [batch_count], device memory */
+    size_t resident;                  /* chains that keep the device busy */
+    int64_t *batch_ends;              /* [batch_count], device memory */
+    const struct mm_sweep_ways *ways; /* NULL: all batches are fixed */
+    struct mm_device_ways device_ways;
     struct mm_device_memory memory;
     struct mm_sort_scratch scratch;
     struct mm_eigen_solver eigen;
     void *cpu; /* state of the cpu backend for chains whose eigenvalues failed, NULL until there is one */
     size_t eigen_failures; /* chains that the cpu evaluated */
+    size_t summed_again;   /* gradients that few collisions did not tell */
     struct mm_cuda_times times;
 };
 
@@ -53,15 +56,18 @@ struct mm_cuda_item {
     size_t point;
     struct mm_chain_class size; /* in: the class to begin with; out: the one it ended in */
     bool settled;               /* it has been sent to its own class: where it ends after that, it is finished */
+    bool every;                 /* its gradient is summed by every collision, since few of them did not tell */
     bool finished;
     bool swept; /* its gradient is wanted */
     bool eigen_failed;
 };
 
 /** Opens a worker on a device. It may not use memory before it is given its share.
+ *  @param ways  of the problem, for gradients; NULL if all its batches are fixed
  *  Errors: MM_ERROR_DEVICE, MM_ERROR_MEMORY. Close it with mm_cuda_worker_close after a failure, too. */
 mm_status mm_cuda_worker_open(struct mm_cuda_worker *worker, int device, const struct mm_problem *problem,
-                              const struct mm_cuda_libraries *libraries, struct mm_error *error);
+                              const struct mm_sweep_ways *ways, const struct mm_cuda_libraries *libraries,
+                              struct mm_error *error);
 
 /** Bytes of device memory that the worker may use from now on; what it holds is given back. */
 void mm_cuda_worker_share(struct mm_cuda_worker *worker, size_t bytes);
@@ -71,8 +77,8 @@ void mm_cuda_worker_close(struct mm_cuda_worker *worker);
 /** Chains with gradients of the largest class in registers that the worker takes at once. */
 size_t mm_cuda_worker_capacity(const struct mm_cuda_worker *worker);
 
-/** Evaluates the points of `items`. Chains that outgrow their class are run again in the next one, and chains that
- *  began in a class too large in their own.
+/** Evaluates the points of `items`. Chains that outgrow their class are run again in the next one, chains that
+ *  began in a class too large in their own, and chains whose gradient few collisions did not tell by all of them.
  *  @param items  [count], put into another order */
 mm_status mm_cuda_worker_evaluate(struct mm_cuda_worker *worker, const struct mm_cuda_job &job, size_t count,
                                   struct mm_cuda_item *items, struct mm_error *error);
@@ -95,9 +101,10 @@ mm_status mm_cuda_worker_reserve(struct mm_cuda_worker *worker, const size_t *wa
 /** The batch that lies in the worker's arrays, reserved for the plan. */
 struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, const struct mm_chain_plan &plan);
 
-/** Writes the chain and the qubits of a point into the staged input. */
+/** Writes the chain and the qubits of a point into the staged input.
+ *  @param way  of its adjoint sweep, if it has one */
 void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_chain_plan &plan, int row,
-                                const struct mm_point *point);
+                                const struct mm_point *point, enum mm_sweep_way way);
 
 /** Uploads the staged input, numbers the rows in MM_ARRAY_ORDER, and puts the vacuum into all chains. */
 mm_status mm_cuda_worker_begin(struct mm_cuda_worker *worker, const struct mm_chain_plan &plan,

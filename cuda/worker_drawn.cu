@@ -84,7 +84,7 @@ mm_status prepare(struct drawn_pass *pass, struct mm_chain_class size, size_t co
     const size_t most = std::max<size_t>(limit / 2 / bytes_per_row(job), 1);
     const size_t rows = std::min(count, most), taken = rows * bytes_per_row(job) + ends;
     size_t wanted[MM_ARRAY_COUNT];
-    mm_status status = mm_chain_plan_make(&pass->plan, worker->problem, size, false, rows, 1,
+    mm_status status = mm_chain_plan_make(&pass->plan, worker->problem, size, {}, rows, 1,
                                           limit > taken ? limit - taken : 0, error);
     if (status != MM_OK)
         return status;

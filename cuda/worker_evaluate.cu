@@ -257,25 +257,40 @@ mm_status sweep_adjoints(const struct pass &pass, struct mm_error *error)
     return status;
 }
 
-/** Brings the derivatives of the free batches home; NAN where they are not wanted. */
+/** The gradient of a row, from its derivatives by all batches; NAN where it is not wanted. */
+void write_gradient(const struct pass &pass, int row, const double *derivative)
+{
+    const struct mm_problem *problem = pass.worker->problem;
+    struct mm_channel_gradient *gradient = pass.job->gradients + pass.items[row].point * pass.job->free_batches;
+    for (size_t b = 0; b < problem->batch_count; b++)
+        if (!problem->batches[b].fixed)
+            *gradient++ = pass.items[row].swept ? mm_channel_gradient{derivative[2 * b], derivative[2 * b + 1]}
+                                                : mm_channel_gradient{NAN, NAN};
+}
+
+/** Brings the derivatives of all rows home. Where few collisions did not tell, the chain is not finished. */
 mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
-    const struct mm_problem *problem = worker->problem;
-    const size_t row_size = problem->batch_count * 2;
-    mm_status status = mm_cuda_worker_download(
-        worker, MM_ARRAY_DERIVATIVES, static_cast<size_t>(pass.plan.rows) * row_size * sizeof(double), error);
+    const size_t rows = static_cast<size_t>(pass.plan.rows), row_size = worker->problem->batch_count * 2;
+    mm_status status =
+        mm_cuda_worker_download(worker, MM_ARRAY_DERIVATIVES, rows * row_size * sizeof(double), error);
+    if (status == MM_OK)
+        status = mm_cuda_worker_download(worker, MM_ARRAY_FEW_SUMS, rows * sizeof(struct mm_few_sums), error);
     if (status != MM_OK)
         return status;
     MM_CUDA_CHECK(error, cudaStreamSynchronize(worker->stream));
-    for (int row = 0; row < pass.plan.rows; row++) {
-        const double *derivative =
-            mm_staged<double>(worker->memory, MM_ARRAY_DERIVATIVES) + static_cast<size_t>(row) * row_size;
-        struct mm_channel_gradient *gradient = pass.job->gradients + pass.items[row].point * pass.job->free_batches;
-        for (size_t b = 0; pass.items[row].finished && b < problem->batch_count; b++)
-            if (!problem->batches[b].fixed)
-                *gradient++ = pass.items[row].swept ? mm_channel_gradient{derivative[2 * b], derivative[2 * b + 1]}
-                                                    : mm_channel_gradient{NAN, NAN};
+    const double *derivatives = mm_staged<double>(worker->memory, MM_ARRAY_DERIVATIVES);
+    const struct mm_few_sums *few = mm_staged<struct mm_few_sums>(worker->memory, MM_ARRAY_FEW_SUMS);
+    for (size_t row = 0; row < rows; row++) {
+        struct mm_cuda_item *item = &pass.items[row];
+        if (item->finished && item->swept && !item->eigen_failed && few[row].failed) {
+            item->finished = false;
+            item->every = true;
+            worker->summed_again++;
+        } else if (item->finished) {
+            write_gradient(pass, static_cast<int>(row), derivatives + row * row_size);
+        }
     }
     return MM_OK;
 }
@@ -325,6 +340,16 @@ mm_status finish_pass(struct pass *pass, struct mm_error *error)
     return status == MM_OK ? end_stage(*pass, MM_STAGE_HOST, error) : status;
 }
 
+/** The way of a chain's adjoint sweep. */
+enum mm_sweep_way way_of(const struct pass &pass, int row)
+{
+    const struct mm_cuda_item &item = pass.items[row];
+    if (item.every)
+        return MM_SWEEP_EVERY;
+    return mm_gradient_may_be_rough(pass.worker->problem, &pass.job->points[item.point]) ? MM_SWEEP_ROUGH
+                                                                                         : MM_SWEEP_EXACT;
+}
+
 /** All chains of a pass, from the vacuum to their results. */
 mm_status run_pass(struct pass *pass, struct mm_error *error)
 {
@@ -337,7 +362,8 @@ mm_status run_pass(struct pass *pass, struct mm_error *error)
     pass->batch = mm_cuda_worker_batch(worker, pass->plan);
     pass->order = mm_on_device<int>(worker->memory, MM_ARRAY_ORDER);
     for (int row = 0; row < pass->plan.rows; row++)
-        mm_cuda_worker_stage_point(worker, pass->plan, row, &pass->job->points[pass->items[row].point]);
+        mm_cuda_worker_stage_point(worker, pass->plan, row, &pass->job->points[pass->items[row].point],
+                                   way_of(*pass, row));
     status = end_stage(*pass, MM_STAGE_HOST, error);
     if (status == MM_OK)
         status = mm_cuda_worker_begin(worker, pass->plan, pass->batch, error);
@@ -357,8 +383,16 @@ mm_status run_pass(struct pass *pass, struct mm_error *error)
     return pass->finished > 0 ? finish_pass(pass, error) : MM_OK;
 }
 
+/** Whether two items may go through the device together. */
+bool alike(const struct mm_cuda_item &a, const struct mm_cuda_item &b)
+{
+    return a.every == b.every && mm_chain_class_same(a.size, b.size);
+}
+
 bool before(const struct mm_cuda_item &a, const struct mm_cuda_item &b)
 {
+    if (a.every != b.every)
+        return b.every;
     return mm_chain_class_same(a.size, b.size) ? a.point < b.point : mm_chain_class_before(a.size, b.size);
 }
 
@@ -371,12 +405,14 @@ mm_status mm_cuda_worker_evaluate(struct mm_cuda_worker *worker, const struct mm
     worker->times.since = seconds_now();
     while (count > 0) {
         std::sort(items, items + count, before);
-        size_t alike = 1;
-        while (alike < count && mm_chain_class_same(items[alike].size, items[0].size))
-            alike++;
+        const struct mm_cuda_item first = items[0];
+        const struct mm_cuda_item *end = std::find_if(
+            items, items + count, [first](const struct mm_cuda_item &item) { return !alike(item, first); });
         struct pass pass = {worker, &job, items, {}, {}, nullptr, 0, 0};
-        mm_status status = mm_chain_plan_make(&pass.plan, worker->problem, items[0].size, job.gradients != nullptr,
-                                              alike, worker->resident, worker->memory.limit, error);
+        const struct mm_chain_purpose purpose = {job.gradients == nullptr ? nullptr : worker->ways, first.every};
+        mm_status status =
+            mm_chain_plan_make(&pass.plan, worker->problem, first.size, purpose, static_cast<size_t>(end - items),
+                               worker->resident, worker->memory.limit, error);
         if (status == MM_OK)
             status = run_pass(&pass, error);
         if (status != MM_OK)

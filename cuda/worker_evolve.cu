@@ -38,7 +38,7 @@ mm_status prepare(struct evolution *evolution, struct mm_chain_class size, bool 
     struct mm_cuda_worker *worker = evolution->worker;
     size_t wanted[MM_ARRAY_COUNT];
     mm_status status =
-        mm_chain_plan_make(&evolution->plan, worker->problem, size, false, 1, 1, worker->memory.limit, error);
+        mm_chain_plan_make(&evolution->plan, worker->problem, size, {}, 1, 1, worker->memory.limit, error);
     if (status != MM_OK)
         return status;
     mm_chain_plan_arrays(&evolution->plan, worker->problem, wanted);
@@ -96,7 +96,7 @@ mm_status run(struct evolution *evolution, const struct mm_point *point, double 
     struct mm_cuda_worker *worker = evolution->worker;
     const int *order = mm_on_device<int>(worker->memory, MM_ARRAY_ORDER);
     const int64_t start = evolution->start->collisions;
-    mm_cuda_worker_stage_point(worker, evolution->plan, 0, point);
+    mm_cuda_worker_stage_point(worker, evolution->plan, 0, point, MM_SWEEP_EVERY);
     mm_status status = mm_cuda_worker_begin(worker, evolution->plan, evolution->batch, error);
     if (status == MM_OK)
         status = download_chain(evolution, error);

@@ -6,9 +6,9 @@
 #include "loss.h"
 #include "problem.h"
 
-/** Band tolerances from which rough values are partly in single precision, because a collision drops more than it
- * rounds: the adjoint, and the state, whose rounding the loss sees. For each unit of lambda, which weighs both. */
-static const double SINGLE_ADJOINT_TOLERANCE = 1e-8, SINGLE_STATE_TOLERANCE = 1e-6;
+/** Rough tolerance from which the state may be in single precision, because a collision drops more than it rounds,
+ * and the loss sees that. */
+static const double SINGLE_STATE_TOLERANCE = 1e-6;
 
 static int sign(double value)
 {
@@ -64,12 +64,10 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
 static struct mm_single_part single_part(const struct mm_cpu_run *run, const struct mm_point *point)
 {
     const int64_t collisions = mm_problem_collisions(run->problem), before_tail = collisions - run->problem->tail;
-    const bool rough = mm_tolerance_is_rough(run->problem, point->band_tolerance);
-    const double tolerance = point->band_tolerance / fmax(point->lambda, 1.0);
     struct mm_single_part part = {0, 0};
-    if (rough && tolerance >= SINGLE_ADJOINT_TOLERANCE)
+    if (mm_gradient_may_be_rough(run->problem, point))
         part.adjoint = before_tail;
-    if (rough && tolerance >= SINGLE_STATE_TOLERANCE)
+    if (mm_rough_tolerance(run->problem, point) >= SINGLE_STATE_TOLERANCE)
         part = (struct mm_single_part){before_tail, collisions};
     return part;
 }
@@ -82,7 +80,7 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *p
     const struct mm_single_part single = single_part(run, point);
     const struct mm_sweep_plan *plan = NULL;
     if (gradient != NULL)
-        plan = single.adjoint > 0 ? &plans->rough : &plans->exact;
+        plan = mm_gradient_may_be_rough(run->problem, point) ? &plans->rough : &plans->exact;
     mm_status status = mm_cpu_run_start(run, point, gradient != NULL, &single, error);
     if (status == MM_OK)
         status = mm_cpu_follow_plan(run, plan, error);

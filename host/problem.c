@@ -5,6 +5,10 @@
 #include "micromaser.h"
 #include "problem.h"
 
+/* From here on rough gradients may be so rough that a float will do for the adjoint: a collision drops more than it
+ * rounds. */
+static const double ROUGH_GRADIENT_TOLERANCE = 1e-8;
+
 size_t mm_problem_free_batches(const struct mm_problem *problem)
 {
     size_t count = 0;
@@ -115,4 +119,15 @@ mm_status mm_point_check(const struct mm_point *point, size_t free_batches, stru
 double mm_point_band_tolerance(const struct mm_problem *problem, const struct mm_point *point)
 {
     return fmax(problem->band_tolerance, point->band_tolerance);
+}
+
+double mm_rough_tolerance(const struct mm_problem *problem, const struct mm_point *point)
+{
+    const bool rough = mm_tolerance_is_rough(problem, point->band_tolerance);
+    return rough ? point->band_tolerance / fmax(point->lambda, 1.0) : 0.0;
+}
+
+bool mm_gradient_may_be_rough(const struct mm_problem *problem, const struct mm_point *point)
+{
+    return mm_rough_tolerance(problem, point) >= ROUGH_GRADIENT_TOLERANCE;
 }

@@ -29,4 +29,12 @@ static inline bool mm_tolerance_is_rough(const struct mm_problem *problem, doubl
     return band_tolerance > problem->band_tolerance;
 }
 
+/** The band tolerance of a point for each unit of lambda, which weighs what it drops; 0 where the point may not be
+ * rough. */
+double mm_rough_tolerance(const struct mm_problem *problem, const struct mm_point *point);
+
+/** Whether the gradient at a point may be as rough as its loss: the energy steps of the tail, which are small
+ * differences, have a share in it that needs more digits the larger lambda is. */
+bool mm_gradient_may_be_rough(const struct mm_problem *problem, const struct mm_point *point);
+
 #endif

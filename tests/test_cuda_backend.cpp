@@ -63,6 +63,62 @@ void test_chains_may_have_coarser_bands(void **)
     assert_close(evaluate_on("cuda", given, true), expected, true);
 }
 
+/** Batches so long that few of their collisions tell the gradient. */
+void set_long_task(task *made)
+{
+    set_problem(made, 12, {200, 40, 170}, 90);
+    made->batches[1] = {40, true, 0.3, 0.4};
+    add_point(made, 0.8, 1.0, {0.5, 0.2, 0.6, 0.3});
+    add_point(made, 1.3, 3.0, {0.3, 0.4, 0.0, 0.35});
+    add_point(made, 0.5, 0.0, {0.9, 0.15, 0.4, 0.6});
+}
+
+void test_gradients_by_few_collisions_agree_with_the_others(void **)
+{
+    task given;
+    set_long_task(&given);
+    const outcome found = evaluate_on("cuda", given, true);
+    assert_close(found, evaluate_on("cpu", given, true), true);
+    assert_close(found, evaluate_on("reference", given, true), false);
+}
+
+/** Gradients of rough points are as rough as their tolerance. */
+void test_rough_gradients_by_few_collisions_are_near_the_others(void **)
+{
+    const double tolerance = 1e-6;
+    task given;
+    set_long_task(&given);
+    const outcome expected = evaluate_on("cpu", given, true);
+    for (mm_point &point : given.points)
+        point.band_tolerance = tolerance;
+    const outcome found = evaluate_on("cuda", given, true);
+    for (size_t i = 0; i < found.gradients.size(); i++) {
+        const mm_channel_gradient &a = found.gradients[i], &b = expected.gradients[i];
+        const double scale = std::fmax(1.0, std::fmax(std::fabs(b.by_q), std::fabs(b.by_x)));
+        assert_near("by_q", a.by_q, b.by_q, 10.0 * tolerance * scale);
+        assert_near("by_x", a.by_x, b.by_x, 10.0 * tolerance * scale);
+    }
+}
+
+/** Gradients that few collisions do not tell: found out, and summed again. */
+void test_gradients_that_few_collisions_do_not_tell_agree_with_the_cpu(void **)
+{
+    task given;
+    set_problem(&given, 16, {300}, 100);
+    add_point(&given, 0.6, 1.0, {0.5, 0.2});
+    add_point(&given, 0.6, 1.0, {0.8, 0.15});
+    add_point(&given, 0.5, 3.0, {0.3, 0.4});
+    outcome found = {std::vector<mm_evaluation>(3), std::vector<mm_channel_gradient>(3)};
+    void *state = open_backend(&given.problem);
+    assert_int_equal(mm_backend_cuda.evaluate(state, 3, given.points.data(), found.evaluations.data(),
+                                              found.gradients.data(), nullptr),
+                     MM_OK);
+    assert_int_equal(mm_cuda_gradients_summed_again(state), 1);
+    mm_backend_cuda.close(state);
+    assert_close(found, evaluate_on("cpu", given, true), true);
+    assert_close(found, evaluate_on("reference", given, true), false);
+}
+
 /** c = 0 keeps states diagonal, and their eigenvalues are not asked of a solver. */
 void test_incoherent_chains_agree_with_the_cpu(void **)
 {
@@ -270,6 +326,15 @@ void test_recomputed_segments_give_the_same_bits(void **)
     assert_same_bits(evaluate_within(1 << 20, given, &preferred_points), roomy);
 }
 
+void test_recomputed_segments_of_few_states_give_the_same_bits(void **)
+{
+    task given;
+    size_t preferred_points;
+    set_long_task(&given);
+    assert_same_bits(evaluate_within(2 << 20, given, &preferred_points), evaluate_on("cuda", given, true));
+    assert_in_range(preferred_points, 1, 4);
+}
+
 /* ---------------------------------------------------------------------------------------------- limits */
 
 void test_good_solutions_pass_the_check(void **)
@@ -312,6 +377,9 @@ int main()
         cmocka_unit_test(test_losses_alone_agree_with_the_cpu),
         cmocka_unit_test(test_a_coarse_band_agrees_with_the_cpu),
         cmocka_unit_test(test_chains_may_have_coarser_bands),
+        cmocka_unit_test(test_gradients_by_few_collisions_agree_with_the_others),
+        cmocka_unit_test(test_rough_gradients_by_few_collisions_are_near_the_others),
+        cmocka_unit_test(test_gradients_that_few_collisions_do_not_tell_agree_with_the_cpu),
         cmocka_unit_test(test_incoherent_chains_agree_with_the_cpu),
         cmocka_unit_test(test_a_growing_space_passes_its_first_columns),
         cmocka_unit_test(test_automatic_levels_agree_with_the_cpu),
@@ -323,6 +391,7 @@ int main()
         cmocka_unit_test(test_a_chain_alone_gives_the_same_bits),
         cmocka_unit_test(test_more_chains_than_fit_give_the_same_bits),
         cmocka_unit_test(test_recomputed_segments_give_the_same_bits),
+        cmocka_unit_test(test_recomputed_segments_of_few_states_give_the_same_bits),
         cmocka_unit_test(test_good_solutions_pass_the_check),
         cmocka_unit_test(test_too_little_memory_is_a_device_error),
     };

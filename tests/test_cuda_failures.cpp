@@ -82,18 +82,69 @@ void test_wrong_solutions_do_not_pass_the_check(void **)
     mm_cuda_libraries libraries;
     assert_true(mm_cuda_libraries_find(&libraries, &reason));
     libraries.cusolverDnXsyevBatched = spoil_solution;
+    mm_sweep_ways ways = {};
+    assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
     for (bool check : {false, true}) {
         mm_cuda_worker worker = {};
         const mm_cuda_job job = {given.points.data(), found.evaluations.data(), found.gradients.data(), 2};
-        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false, false};
-        assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &libraries, nullptr), MM_OK);
+        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false, false, false};
+        assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &ways, &libraries, nullptr), MM_OK);
         mm_cuda_worker_share(&worker, 64 << 20);
         worker.eigen.check = check;
         assert_int_equal(mm_cuda_worker_evaluate(&worker, job, 1, &item, nullptr), MM_OK);
         assert_int_equal(worker.eigen_failures, check ? 1 : 0);
         mm_cuda_worker_close(&worker);
     }
+    mm_sweep_ways_free(&ways);
     assert_close(found, expected, true);
+}
+
+/** Evaluates a task on a worker of its own.
+ *  @param every  whether gradients are summed by every collision from the beginning
+ *  @return gradients that were summed again */
+size_t evaluate_on_worker(const task &given, const mm_sweep_ways &ways, bool every, outcome *result)
+{
+    const char *reason;
+    mm_cuda_libraries libraries;
+    mm_cuda_worker worker = {};
+    std::vector<mm_cuda_item> items;
+    const size_t count = given.points.size(), free_batches = mm_problem_free_batches(&given.problem);
+    *result = {std::vector<mm_evaluation>(count), std::vector<mm_channel_gradient>(count * free_batches)};
+    const mm_cuda_job job = {given.points.data(), result->evaluations.data(), result->gradients.data(),
+                             free_batches};
+    for (size_t i = 0; i < count; i++)
+        items.push_back({i, mm_chain_class_first(&given.problem), false, every, false, false, false});
+    assert_true(mm_cuda_libraries_find(&libraries, &reason));
+    assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &ways, &libraries, nullptr), MM_OK);
+    mm_cuda_worker_share(&worker, 64 << 20);
+    assert_int_equal(mm_cuda_worker_evaluate(&worker, job, count, items.data(), nullptr), MM_OK);
+    const size_t again = worker.summed_again;
+    mm_cuda_worker_close(&worker);
+    return again;
+}
+
+/** Sums that are not trusted, here because nothing is near enough, give way to sums by every collision. */
+void test_sums_that_do_not_hold_are_taken_again(void **)
+{
+    task given;
+    outcome found, expected;
+    set_problem(&given, 12, {120, 90}, 30);
+    add_point(&given, 0.8, 1.0, {0.5, 0.2, 0.6, 0.3});
+    add_point(&given, 1.1, 0.5, {0.3, 0.4, 0.2, 0.35});
+    add_point(&given, 1.4, 2.0, {1.0, 0.5, 0.9, 0.4});
+    given.points[1].band_tolerance = 1e-7;
+    const double never = INFINITY;
+    given.points[2].gradient_limit = &never;
+    mm_sweep_ways ways = {};
+    assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
+    assert_int_equal(evaluate_on_worker(given, ways, false, &found), 0);
+    assert_close(found, evaluate_on("cuda", given, true), true);
+    assert_int_equal(evaluate_on_worker(given, ways, true, &expected), 0);
+    for (mm_way &way : ways.ways)
+        way.error_limit = 0.0;
+    assert_int_equal(evaluate_on_worker(given, ways, false, &found), 3);
+    assert_same_bits(found, expected);
+    mm_sweep_ways_free(&ways);
 }
 
 /** One call after the other fails, from opening to closing. Nothing is left behind, and every failure is told. */
@@ -238,6 +289,7 @@ int main()
         DEVICE_TEST(test_several_devices_give_the_same_bits),
         DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
+        DEVICE_TEST(test_sums_that_do_not_hold_are_taken_again),
         DEVICE_TEST(test_every_failing_call_is_reported),
         DEVICE_TEST(test_a_lost_device_is_a_device_error),
         DEVICE_TEST(test_every_failing_call_of_drawn_collisions_is_reported),

@@ -223,17 +223,47 @@ std::vector<mm_qubit> qubits(const protocol &given)
     return all;
 }
 
+/** The ways of an adjoint sweep over a protocol, on the device. */
+class device_ways
+{
+  public:
+    explicit device_ways(const protocol &given)
+    {
+        mm_error error = {};
+        assert_ok(mm_sweep_ways_create(&ways_, &given.problem, &error), error);
+        assert_ok(mm_device_ways_create(&copy_, &ways_, &error), error);
+    }
+
+    ~device_ways()
+    {
+        mm_device_ways_free(&copy_);
+        mm_sweep_ways_free(&ways_);
+    }
+    device_ways(const device_ways &) = delete;
+    device_ways &operator=(const device_ways &) = delete;
+
+    const mm_way *table() const
+    {
+        return copy_.table;
+    }
+
+  private:
+    mm_sweep_ways ways_ = {};
+    mm_device_ways copy_ = {};
+};
+
 /** The chains of a protocol on the device, with room to keep `segment_length` states. */
 class device_chains
 {
   public:
-    device_chains(const protocol &given, shape in, int64_t segment_length, bool derivative)
+    device_chains(const protocol &given, shape in, int64_t segment_length, bool derivative,
+                  mm_sweep_way way = MM_SWEEP_EVERY)
         : count_(given.points.size()), levels_(given.problem.levels), order_(ascending(count_)),
           ends_(batch_ends(given)), qubits_(qubits(given)), chains_(count_), state_(count_ * matrix(in)),
           adjoint_(count_ * matrix(in)), signs_(count_ * (size_t)given.problem.tail),
-          derivatives_(count_ * 2 * given.batches.size()), segment_(count_ * (size_t)segment_length * matrix(in)),
-          windows_(count_ * (size_t)(segment_length + 1)), energies_(count_ * (size_t)segment_length),
-          scratch_(scratch_size(in))
+          derivatives_(count_ * 2 * given.batches.size()), few_(count_), ways_(given),
+          segment_(count_ * (size_t)segment_length * matrix(in)), windows_(count_ * (size_t)(segment_length + 1)),
+          energies_(count_ * (size_t)segment_length), scratch_(scratch_size(in))
     {
         const int64_t collisions = given.collisions();
         batch = {{levels_, (int)given.batches.size(), ends_.get(), collisions, collisions - given.problem.tail,
@@ -244,8 +274,11 @@ class device_chains
                  adjoint_.get(),
                  signs_.get(),
                  derivatives_.get(),
+                 few_.get(),
+                 ways_.table(),
                  segment_.get(),
                  windows_.get(),
+                 segment_length,
                  segment_length,
                  energies_.get(),
                  segment_length,
@@ -257,6 +290,7 @@ class device_chains
             fresh[i].g = given.points[i].g;
             fresh[i].lambda = given.points[i].lambda;
             fresh[i].band_tolerance = given.problem.band_tolerance;
+            fresh[i].way = way;
         }
         chains_.upload(fresh);
         start();
@@ -337,6 +371,11 @@ class device_chains
         return derivatives_.download();
     }
 
+    std::vector<mm_few_sums> few() const
+    {
+        return few_.download();
+    }
+
     std::vector<mm_device_window> windows() const
     {
         return windows_.download();
@@ -401,7 +440,10 @@ class device_chains
     device_array<mm_device_chain> chains_;
     device_array<double> state_, adjoint_;
     device_array<int8_t> signs_;
-    device_array<double> derivatives_, segment_;
+    device_array<double> derivatives_;
+    device_array<mm_few_sums> few_;
+    device_ways ways_;
+    device_array<double> segment_;
     device_array<mm_device_window> windows_;
     device_array<double> energies_, scratch_;
     mm_error error_ = {};
@@ -858,6 +900,69 @@ void test_derivatives_do_not_depend_on_the_cuts(void **)
     }
 }
 
+/** Batches long enough to be summed by few of their collisions, before the tail and in it. */
+struct long_protocol : protocol {
+    long_protocol() : protocol(16, {300, 160, 30}, 100, 1e-16)
+    {
+        add(0.8, 1.0, {0.5, 0.2, 0.6, 0.3, 0.4, 0.25});
+        add(1.3, 3.0, {0.3, 0.4, 0.0, 0.35, 0.7, 0.1});
+    }
+};
+
+/** Sums by few collisions stand for those by all, whatever the class and wherever the schedule is cut. */
+void test_few_collisions_tell_the_derivatives(void **)
+{
+    const long_protocol given;
+    const shape tile = {64, 16};
+    device_chains every(given, tile, 490, true);
+    const std::vector<double> expected = gradients_on_device(given, every, {0, 490});
+    assert_same_gradients(gradients_on_cpu(given), expected, 6);
+    for (const mm_sweep_way way : {MM_SWEEP_EXACT, MM_SWEEP_ROUGH})
+        for (const shape in : {tile, wide(tile)}) {
+            device_chains whole(given, in, 490, true, way), pieces(given, in, 256, true, way);
+            const std::vector<double> found = gradients_on_device(given, whole, {0, 490});
+            assert_same_gradients(found, expected, 6, way == MM_SWEEP_EXACT ? 1e-10 : 1e-4);
+            assert_true(found != expected);
+            for (const mm_few_sums &few : whole.few())
+                assert_true(few.magnitude > 0.0 && few.failed == 0);
+            assert_all_near(gradients_on_device(given, pieces, {0, 128, 384, 490}), found, 0.0, "derivative");
+        }
+}
+
+/** Whether the energy turns round within the tail. */
+bool energy_turns(const protocol &given, const device_chains &device, size_t chain)
+{
+    const std::vector<int8_t> signs = device.signs();
+    const size_t tail = (size_t)given.problem.tail;
+    for (size_t k = 1; k < tail; k++)
+        if (signs[tail * chain + k] != signs[tail * chain + k - 1])
+            return true;
+    return false;
+}
+
+/** Every collision of the tail counts for the first chain, whose energy turns round there, though not before it.
+ * The last one has terms that are not as smooth as sums by few need: that is told, however the schedule is cut. */
+void test_sums_by_few_collisions_know_where_they_hold(void **)
+{
+    protocol given(16, {300}, 100, 1e-16);
+    given.add(0.5, 3.0, {0.3, 0.4});
+    given.add(0.6, 1.0, {0.5, 0.2});
+    given.add(0.6, 1.0, {0.8, 0.15});
+    for (const shape in : {shape{64, 16}, shape{64, 17}}) {
+        device_chains every(given, in, 300, true), few(given, in, 300, true, MM_SWEEP_EXACT),
+            pieces(given, in, 128, true, MM_SWEEP_EXACT);
+        const std::vector<double> expected = gradients_on_device(given, every, {0, 300});
+        const std::vector<double> found = gradients_on_device(given, few, {0, 300});
+        assert_all_near(gradients_on_device(given, pieces, {0, 128, 256, 300}), found, 0.0, "derivative");
+        for (size_t chain = 0; chain < 3; chain++) {
+            assert_true(energy_turns(given, few, chain) == (chain == 0));
+            assert_int_equal(few.few()[chain].failed, chain == 2);
+            assert_int_equal(pieces.few()[chain].failed, chain == 2);
+        }
+        assert_same_gradients({found.begin(), found.begin() + 4}, {expected.begin(), expected.begin() + 4}, 2);
+    }
+}
+
 void test_classes_agree_on_the_adjoint(void **)
 {
     std::mt19937_64 random(19);
@@ -995,6 +1100,8 @@ int main()
         cmocka_unit_test(test_gradients_are_the_cpus),
         cmocka_unit_test(test_gradients_through_moving_windows_are_the_cpus),
         cmocka_unit_test(test_derivatives_do_not_depend_on_the_cuts),
+        cmocka_unit_test(test_few_collisions_tell_the_derivatives),
+        cmocka_unit_test(test_sums_by_few_collisions_know_where_they_hold),
         cmocka_unit_test(test_classes_agree_on_the_adjoint),
         cmocka_unit_test(test_stretches_that_do_not_fit_are_refused),
 #ifdef EMULATION_CUDA_RUNTIME_H

@@ -1,0 +1,128 @@
+/* stretch.cuh - a sweep's course over the stretches of a chain's way: by every collision, or by few of them.
+ *
+ * Thread 0 looks up what is to be done at a collision, and leaves it in shared memory for all: registers are for
+ * the matrix. The terms of a stretch by few are summed over the block one by one, because each has a weight, a
+ * correction and a part in the magnitude that tells whether the sum holds (host/sweep_plan.h). Thread 0 keeps that
+ * account in global memory, so that a stretch may go on in the next launch.
+ */
+#ifndef MM_STRETCH_CUH
+#define MM_STRETCH_CUH
+
+#include "derivatives.cuh"
+#include "keep.cuh"
+
+/** What a sweep does at a collision. */
+struct mm_sweep_step {
+    int batch_number;
+    int kept;    /* number of its state among those kept of the segment */
+    int term;    /* number of the term that it is, if it counts by a weight */
+    bool counts; /* its derivatives do */
+    bool every;  /* those of every collision of the stretch do, without weights */
+    bool begins; /* the stretch begins with it: there is none left of it */
+};
+
+/** The course of a sweep, in shared memory. Two collisions in turn use two steps: who writes one has passed a
+ * barrier after everybody read it. */
+struct mm_sweep_course {
+    const struct mm_way *way;
+    struct mm_way_place place; /* of the present collision */
+    int stretch;               /* the one that it is in, -1: in none yet */
+    int batch_number;
+    int kept;   /* states kept of those before the present one */
+    bool every; /* every collision of the stretch counts */
+    struct mm_sweep_step steps[2];
+};
+
+/** Begins a course at the end of a segment; for thread 0. */
+__device__ static inline void mm_course_begin(const struct mm_chain_batch &batch, const struct mm_chain_view &view,
+                                              int64_t first, int64_t end, struct mm_sweep_course &course)
+{
+    course.way = batch.ways + view.chain->way;
+    course.place = {};
+    course.stretch = -1;
+    course.batch_number = 0;
+    course.kept = mm_kept_states(*course.way, first, end);
+    course.every = false;
+}
+
+/** Whether A has a source between the first and the last state of a stretch. */
+__device__ static inline bool mm_stretch_has_source(const struct mm_device_problem &problem,
+                                                    const struct mm_chain_view &view,
+                                                    struct mm_collision_range range)
+{
+    int turns = 0;
+    for (int64_t k = max(range.first + 1, problem.tail_start); k < range.end; k++)
+        turns |= mm_tail_turn(problem, view, k);
+    return turns != 0;
+}
+
+/** Goes back to collision k, and says what is done there; for thread 0, and a barrier must follow. */
+__device__ static inline void mm_course_go_back(const struct mm_device_problem &problem,
+                                                const struct mm_chain_view &view, int64_t k,
+                                                struct mm_sweep_course &course)
+{
+    const struct mm_way &way = *course.way;
+    mm_way_find(way, k, course.place);
+    const struct mm_way_stretch &stretch = way.stretches[course.place.stretch];
+    if (course.stretch != course.place.stretch)
+        course.every = stretch.every || mm_stretch_has_source(problem, view, stretch.range);
+    course.stretch = course.place.stretch;
+    course.batch_number = mm_batch_of_collision(problem, k, course.batch_number);
+    course.kept -= mm_way_keeps(way, course.place, k);
+    struct mm_sweep_step &step = course.steps[k & 1];
+    step.batch_number = course.batch_number;
+    step.kept = course.kept;
+    step.term = course.place.term;
+    step.counts = course.every || mm_way_has_term(way, course.place, k);
+    step.every = course.every;
+    step.begins = k == stretch.range.first;
+}
+
+/** Takes a term into the account of a stretch; for thread 0. */
+__device__ static inline void mm_enter_term(struct mm_few_sums &few, const struct mm_sweep_term &term,
+                                            struct mm_derivative_sums value)
+{
+    few.by_q += term.weight * value.by_q;
+    few.by_x += term.weight * value.by_x;
+    few.correction_by_q += term.correction * value.by_q;
+    few.correction_by_x += term.correction * value.by_x;
+    few.magnitude += fabs(term.weight) * (fabs(value.by_q) + fabs(value.by_x));
+}
+
+/** Adds the sums of a stretch to the derivatives by its batch of qubits, and looks whether they are to be trusted;
+ * for thread 0. */
+__device__ static inline void mm_close_stretch(const struct mm_chain_view &view, const struct mm_way &way,
+                                               int batch_number)
+{
+    struct mm_few_sums &few = *view.few;
+    const double limit = way.error_limit * few.magnitude;
+    const bool holds = fabs(few.correction_by_q) <= limit && fabs(few.correction_by_x) <= limit;
+    view.derivatives[2 * batch_number] += few.by_q;
+    view.derivatives[2 * batch_number + 1] += few.by_x;
+    few = {0.0, 0.0, 0.0, 0.0, few.magnitude, few.failed || !holds};
+}
+
+/** Accounts for collision k, after its march; contains a barrier where shares are added up.
+ *  @param first   the last collision of the launch
+ *  @param places  [warps][2], shared memory; not the ones of the call before */
+__device__ static inline void mm_course_account(const struct mm_device_problem &problem,
+                                                const struct mm_chain_view &view,
+                                                const struct mm_sweep_course &course, int64_t first, int64_t k,
+                                                double *places, struct mm_derivative_sums &share)
+{
+    const struct mm_sweep_step &step = course.steps[k & 1];
+    if (step.every) {
+        if (step.begins || mm_derivatives_due(problem, k, first, step.batch_number))
+            mm_add_derivatives(view, step.batch_number, places, share);
+        return;
+    }
+    if (step.counts) {
+        const struct mm_derivative_sums sum = mm_block_derivatives(places, share);
+        if (threadIdx.x == 0)
+            mm_enter_term(*view.few, course.way->terms[step.term], sum);
+    }
+    if (step.begins && threadIdx.x == 0)
+        mm_close_stretch(view, *course.way, step.batch_number);
+}
+
+#endif
