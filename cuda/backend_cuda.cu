@@ -1,7 +1,9 @@
 /* backend_cuda.cu - the cuda backend: chains shared out to the workers of every device.
  *
  * Each device has two workers with a stream each, so that one half of the chains propagates while the eigenvalue
- * problems of the other half are solved. A worker is driven by a thread of its own.
+ * problems of the other half are solved. A worker is driven by a thread of its own. In a search every worker goes
+ * through its part of the chains at its own pace: what the host does for some, and the few chains that have to be
+ * run again, happen beside the runs of others.
  */
 #include "backend_cuda.cuh"
 
@@ -231,13 +233,27 @@ int compare_items(const void *a, const void *b)
     return (left->point > right->point) - (left->point < right->point);
 }
 
+/** Points that a worker takes at a time, of so many in all. */
+size_t portion_of(const struct cuda_backend *cuda, size_t count)
+{
+    const size_t workers = static_cast<size_t>(cuda->worker_count), each = (count + workers - 1) / workers;
+    return each < ITEMS_MOST ? each : ITEMS_MOST;
+}
+
+/** A point on its way; it begins in the class where it ended last. */
+struct mm_cuda_item begin_item(const struct cuda_backend *cuda, size_t point)
+{
+    struct mm_cuda_item item = {};
+    item.point = point;
+    item.size = cuda->classes[point];
+    return item;
+}
+
 /** Shares out the sorted items in portions; every worker takes the next one when it is done with its last. What is
  *  computed for a point does not depend on the portions. */
 mm_status share_out(struct cuda_backend *cuda, const struct mm_cuda_job &job, size_t count, struct mm_error *error)
 {
-    const size_t workers = static_cast<size_t>(cuda->worker_count);
-    const size_t each = (count + workers - 1) / workers;
-    const size_t portion = each < ITEMS_MOST ? each : ITEMS_MOST;
+    const size_t portion = portion_of(cuda, count);
     mm_status worst = MM_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(cuda->worker_count)
     for (size_t begin = 0; begin < count; begin += portion) {
@@ -272,11 +288,54 @@ mm_status cuda_evaluate(void *state, size_t count, const struct mm_point *points
     if (status != MM_OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        cuda->items[i] = {i, cuda->classes[i], false, false, false, false, false};
+        cuda->items[i] = begin_item(cuda, i);
     qsort(cuda->items, count, sizeof *cuda->items, compare_items);
     status = share_out(cuda, job, count, error);
     for (size_t i = 0; status == MM_OK && i < count; i++)
         cuda->classes[cuda->items[i].point] = cuda->items[i].size;
+    return status;
+}
+
+/** What one worker does for a flow.
+ *  @param slots, items  [portion], its own */
+void evaluate_queue(struct cuda_backend *cuda, struct mm_cuda_worker *worker, struct mm_flow_queue *queue,
+                    size_t portion, size_t *slots, struct mm_cuda_item *items)
+{
+    const struct mm_point_flow *flow = queue->flow;
+    const struct mm_cuda_job job = {flow->points, flow->evaluations, flow->gradients, cuda->free_batches};
+    for (size_t count; (count = mm_flow_queue_take(queue, portion, slots)) > 0;) {
+        struct mm_error own = {}, error = {};
+        for (size_t i = 0; i < count; i++)
+            items[i] = begin_item(cuda, slots[i]);
+        mm_status status =
+            of_device(worker->device, mm_cuda_worker_evaluate(worker, job, count, items, &own), &own, &error);
+        for (size_t i = 0; status == MM_OK && i < count; i++)
+            cuda->classes[items[i].point] = items[i].size;
+        mm_flow_queue_give(queue, count, slots, status, &error);
+    }
+}
+
+mm_status cuda_evaluate_flow(void *state, const struct mm_point_flow *flow, struct mm_error *error)
+{
+    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
+    const size_t portion = portion_of(cuda, flow->slot_count);
+    const size_t places = portion * static_cast<size_t>(cuda->worker_count);
+    struct mm_flow_queue queue;
+    size_t *slots = static_cast<size_t *>(calloc(places + 1, sizeof *slots));
+    mm_status status = reserve_items(cuda, places > flow->slot_count ? places : flow->slot_count, error);
+    if (status == MM_OK && slots == nullptr)
+        status = mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu points", places);
+    if (status == MM_OK)
+        status = mm_flow_queue_open(&queue, flow, error);
+    if (status == MM_OK) {
+#pragma omp parallel for schedule(static, 1) num_threads(cuda->worker_count)
+        for (int w = 0; w < cuda->worker_count; w++) {
+            const size_t begin = static_cast<size_t>(w) * portion;
+            evaluate_queue(cuda, &cuda->workers[w], &queue, portion, slots + begin, cuda->items + begin);
+        }
+        status = mm_flow_queue_close(&queue, error);
+    }
+    free(slots);
     return status;
 }
 
@@ -363,6 +422,6 @@ struct mm_cuda_times mm_cuda_measured(const void *state)
 }
 
 extern "C" const struct mm_backend mm_backend_cuda = {
-    "cuda",        cuda_available, cuda_open,   cuda_device,       cuda_preferred_points,
-    cuda_evaluate, nullptr,        cuda_evolve, cuda_evolve_drawn, cuda_close,
+    "cuda",        cuda_available,     cuda_open,   cuda_device,       cuda_preferred_points,
+    cuda_evaluate, cuda_evaluate_flow, cuda_evolve, cuda_evolve_drawn, cuda_close,
 };

@@ -164,11 +164,11 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
 static void evaluate_queue(const struct cpu_backend *cpu, struct mm_cpu_run *run, struct mm_flow_queue *queue)
 {
     const struct mm_point_flow *flow = queue->flow;
-    for (size_t slot = mm_flow_queue_take(queue); slot != MM_NO_SLOT; slot = mm_flow_queue_take(queue)) {
+    for (size_t slot; mm_flow_queue_take(queue, 1, &slot) > 0;) {
         struct mm_error error = {0};
         mm_status status = mm_cpu_evaluate(run, &cpu->plans, &flow->points[slot], &flow->evaluations[slot],
                                            flow->gradients + slot * cpu->free_batches, &error);
-        mm_flow_queue_give(queue, slot, status, &error);
+        mm_flow_queue_give(queue, 1, &slot, status, &error);
     }
 }
 

@@ -109,34 +109,49 @@ static void note_status(struct mm_flow_queue *queue, mm_status status, const str
     queue->error = *error;
 }
 
-size_t mm_flow_queue_take(struct mm_flow_queue *queue)
+/** All points that are known, up to so many; under the lock. */
+static size_t take_known(struct mm_flow_queue *queue, size_t most, size_t *slots)
 {
     struct mm_error error = {0};
-    size_t slot = MM_NO_SLOT;
+    size_t count = 0, slot = MM_NO_SLOT;
+    while (count < most) {
+        note_status(queue, find_next(queue->flow, &slot, &error), &error);
+        if (queue->status != MM_OK)
+            return 0;
+        if (slot == MM_NO_SLOT)
+            break;
+        slots[count++] = slot;
+    }
+    return count;
+}
+
+size_t mm_flow_queue_take(struct mm_flow_queue *queue, size_t most, size_t *slots)
+{
+    size_t count = 0;
     pthread_mutex_lock(&queue->lock);
     while (queue->status == MM_OK) {
-        note_status(queue, find_next(queue->flow, &slot, &error), &error);
-        if (queue->status != MM_OK || slot != MM_NO_SLOT || queue->busy == 0)
+        count = take_known(queue, most, slots);
+        if (queue->status != MM_OK || count > 0 || queue->busy == 0)
             break;
         pthread_cond_wait(&queue->changed, &queue->lock);
     }
-    if (queue->status != MM_OK)
-        slot = MM_NO_SLOT;
-    queue->busy += slot != MM_NO_SLOT;
+    queue->busy += count;
     pthread_mutex_unlock(&queue->lock);
-    return slot;
+    return count;
 }
 
-void mm_flow_queue_give(struct mm_flow_queue *queue, size_t slot, mm_status status, const struct mm_error *error)
+void mm_flow_queue_give(struct mm_flow_queue *queue, size_t count, const size_t *slots, mm_status status,
+                        const struct mm_error *error)
 {
+    const struct mm_point_flow *flow = queue->flow;
     struct mm_error failure = *error;
-    if (status == MM_OK)
-        queue->flow->use(queue->flow->context, slot);
+    for (size_t i = 0; i < count && status == MM_OK; i++)
+        flow->use(flow->context, slots[i]);
     pthread_mutex_lock(&queue->lock);
-    if (status == MM_OK && queue->status == MM_OK)
-        status = queue->flow->settle(queue->flow->context, slot, &failure);
+    for (size_t i = 0; i < count && status == MM_OK && queue->status == MM_OK; i++)
+        status = flow->settle(flow->context, slots[i], &failure);
     note_status(queue, status, &failure);
-    queue->busy--;
+    queue->busy -= count;
     pthread_cond_broadcast(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
 }

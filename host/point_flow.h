@@ -38,7 +38,7 @@ typedef mm_status (*mm_evaluate_points)(void *context, size_t count, const struc
 mm_status mm_flow_in_rounds(const struct mm_point_flow *flow, mm_evaluate_points evaluate, void *context,
                             struct mm_error *error);
 
-/** A flow from which threads take one point after the other. */
+/** A flow from which threads take points. */
 struct mm_flow_queue {
     const struct mm_point_flow *flow;
     pthread_mutex_t lock;
@@ -51,11 +51,16 @@ struct mm_flow_queue {
 /** Opens the queue of a flow; close it with mm_flow_queue_close. */
 mm_status mm_flow_queue_open(struct mm_flow_queue *queue, const struct mm_point_flow *flow, struct mm_error *error);
 
-/** Takes the next point, waiting for one while others are in evaluation; MM_NO_SLOT: the flow has ended. */
-size_t mm_flow_queue_take(struct mm_flow_queue *queue);
+/** Takes the next points, waiting for one while others are in evaluation.
+ *  @param most   of them, at least 1
+ *  @param slots  [most], out
+ *  @return how many: all that are known; 0: the flow has ended */
+size_t mm_flow_queue_take(struct mm_flow_queue *queue, size_t most, size_t *slots);
 
-/** Gives a point back whose evaluation is in place, or has failed with a status. */
-void mm_flow_queue_give(struct mm_flow_queue *queue, size_t slot, mm_status status, const struct mm_error *error);
+/** Gives points back whose evaluations are in place, or have failed with a status.
+ *  @param slots  [count] */
+void mm_flow_queue_give(struct mm_flow_queue *queue, size_t count, const size_t *slots, mm_status status,
+                        const struct mm_error *error);
 
 /** Returns the first error of the flow or of an evaluation. */
 mm_status mm_flow_queue_close(struct mm_flow_queue *queue, struct mm_error *error);

@@ -138,26 +138,61 @@ static void rounds_hold_all_that_is_known(void **state)
     assert_int_equal(total(chains.used), SLOTS * VISITS);
 }
 
-/** What a queue does with a thread: evaluates by evaluate_counted, one point at a time. */
-static void work(struct mm_flow_queue *queue, struct chains *chains)
+/** Evaluates some slots by evaluate_counted, one point at a time. */
+static mm_status evaluate_slots(const struct mm_flow_queue *queue, const struct chains *chains, size_t count,
+                                const size_t *slots, struct mm_error *error)
 {
-    for (size_t slot = mm_flow_queue_take(queue); slot != MM_NO_SLOT; slot = mm_flow_queue_take(queue)) {
-        struct chains own = {.fail_above = chains->fail_above};
+    struct chains own = {.fail_above = chains->fail_above};
+    mm_status status = MM_OK;
+    for (size_t i = 0; status == MM_OK && i < count; i++)
+        status = evaluate_counted(&own, 1, &queue->flow->points[slots[i]], &queue->flow->evaluations[slots[i]],
+                                  queue->flow->gradients + BATCHES * slots[i], error);
+    return status;
+}
+
+/** What a queue does with a thread that takes up to so many points at a time. */
+static void work(struct mm_flow_queue *queue, const struct chains *chains, size_t most)
+{
+    size_t slots[SLOTS];
+    for (size_t count; (count = mm_flow_queue_take(queue, most, slots)) > 0;) {
         struct mm_error error = {0};
-        mm_status status = evaluate_counted(&own, 1, &queue->flow->points[slot], &queue->flow->evaluations[slot],
-                                            queue->flow->gradients + BATCHES * slot, &error);
-        mm_flow_queue_give(queue, slot, status, &error);
+        mm_status status = evaluate_slots(queue, chains, count, slots, &error);
+        mm_flow_queue_give(queue, count, slots, status, &error);
     }
 }
 
+/** One thread more takes one point more at a time, up to all. */
 static mm_status run_queue(struct chains *chains, int threads, struct mm_error *error)
 {
     const struct mm_point_flow flow = flow_of(chains);
     struct mm_flow_queue queue;
+    const size_t most = threads < SLOTS ? (size_t)threads : SLOTS;
     assert_int_equal(mm_flow_queue_open(&queue, &flow, error), MM_OK);
 #pragma omp parallel num_threads(threads)
-    work(&queue, chains);
+    work(&queue, chains, most);
     return mm_flow_queue_close(&queue, error);
+}
+
+/** A single thread gets all that is known, and no more than it asks for. */
+static void points_are_taken_together(void **state)
+{
+    (void)state;
+    struct chains chains;
+    struct mm_error error = {0};
+    size_t slots[SLOTS];
+    open_chains(&chains);
+    const struct mm_point_flow flow = flow_of(&chains);
+    struct mm_flow_queue queue;
+    assert_int_equal(mm_flow_queue_open(&queue, &flow, &error), MM_OK);
+    assert_int_equal(mm_flow_queue_take(&queue, 3, slots), 3);
+    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots + 3), SLOTS - 3);
+    assert_int_equal(evaluate_slots(&queue, &chains, SLOTS, slots, &error), MM_OK);
+    mm_flow_queue_give(&queue, 3, slots, MM_OK, &error);
+    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots), 3);
+    mm_flow_queue_give(&queue, SLOTS, slots, MM_ERROR_DEVICE, &error);
+    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots), 0);
+    assert_int_equal(total(chains.settled), 3);
+    assert_int_equal(mm_flow_queue_close(&queue, &error), MM_ERROR_DEVICE);
 }
 
 static void threads_come_to_the_same(void **state)
@@ -258,8 +293,11 @@ static void backends_agree_with_evaluate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rounds_hold_all_that_is_known), cmocka_unit_test(threads_come_to_the_same),
-        cmocka_unit_test(the_first_failure_ends_it),     cmocka_unit_test(points_are_checked),
+        cmocka_unit_test(rounds_hold_all_that_is_known),
+        cmocka_unit_test(threads_come_to_the_same),
+        cmocka_unit_test(points_are_taken_together),
+        cmocka_unit_test(the_first_failure_ends_it),
+        cmocka_unit_test(points_are_checked),
         cmocka_unit_test(backends_agree_with_evaluate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
