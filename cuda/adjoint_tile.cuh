@@ -181,24 +181,27 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
     mm_tile_prepare(shared, view.chain->g, problem.levels, view.windows[end - first].levels, BANDS);
     mm_tile_load(tile, view.adjoint, batch.columns);
     __syncthreads();
+    int which = 0;
     for (int place = (int)(end - first) - 1; place >= 0; place--) {
         const int64_t k = first + place;
         const int parity = (int)(k & 1);
         const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
         const int bands = view.windows[place + 1].bands;
-        const struct mm_sweep_step &step = course.steps[parity];
-        if (threadIdx.x == 0)
-            mm_course_go_back(problem, view, k, course);
-        mm_tile_publish(tile, edge, bands);
+        mm_course_go_back(problem, view, k, course, which);
+        mm_tile_publish(tile, edge, shared.warps, bands);
         __syncthreads();
-        if (step.counts)
-            mm_tile_adjoint(tile, shared, edge, view.qubits[step.batch_number], bands,
-                            mm_tile_kept_state(batch, view, step.kept, place), share);
-        else
-            mm_tile_collide<MM_BACKWARD>(tile, shared, edge, view.qubits[step.batch_number], bands);
+        const struct mm_sweep_step &step = course.steps[which];
+        const bool idle = mm_tile_is_idle(view.windows[place + 1].levels);
+        if (step.counts && !idle)
+            mm_tile_adjoint(tile, shared, edge, step.qubit, bands,
+                            mm_tile_kept_state(batch, view, step.kept + (int)(k - step.until), place), share);
+        else if (!idle)
+            mm_tile_collide<MM_BACKWARD>(tile, shared, edge, mm_tile_find_columns<MM_BACKWARD>(shared, step.qubit),
+                                         bands);
         mm_tile_previous_window(tile, shared, view, place);
         mm_tile_add_source(tile, view.chain->lambda * mm_tail_turn(problem, view, k), view.windows[place].levels);
-        mm_course_account(problem, view, course, first, k, shared.spare + 2 * parity * shared.warps, share);
+        mm_course_account(view, course, course.steps[which], first, k, shared.spare + 2 * parity * shared.warps,
+                          share);
     }
     mm_tile_store(tile, view.adjoint, batch.columns, {batch.columns, BANDS});
 }

@@ -70,14 +70,16 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     mm_wide_fill_sines(tables, g, problem.levels, after.levels);
     if (threadIdx.x == 0)
         mm_course_begin(batch, view, first, end, course);
+    __syncthreads();
+    int which = 0;
     for (int64_t k = end - 1; k >= first; k--) {
         const struct mm_device_window window = view.windows[k - first];
-        const struct mm_sweep_step &step = course.steps[k & 1];
-        if (threadIdx.x == 0)
-            mm_course_go_back(problem, view, k, course);
+        mm_course_go_back(problem, view, k, course, which);
         __syncthreads();
-        const struct mm_wide_matrix state = {mm_kept_state(batch, view, step.kept), batch.columns, window};
-        mm_wide_backward(tables, adjoint, target, after, view.qubits[step.batch_number],
+        const struct mm_sweep_step &step = course.steps[which];
+        const struct mm_wide_matrix state = {mm_kept_state(batch, view, step.kept + (int)(k - step.until)),
+                                             batch.columns, window};
+        mm_wide_backward(tables, adjoint, target, after, step.qubit,
                          view.chain->lambda * mm_tail_turn(problem, view, k), step.counts ? &state : nullptr,
                          share);
         __syncthreads();
@@ -88,7 +90,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         const double *finished = target;
         target = target == view.scratch ? view.adjoint : view.scratch;
         adjoint = {finished, batch.columns, {window.levels, min(window.bands, after.bands)}};
-        mm_course_account(problem, view, course, first, k, places[k & 1], share);
+        mm_course_account(view, course, step, first, k, places[k & 1], share);
         after = window;
     }
     mm_wide_store(adjoint, view.adjoint, {batch.columns, batch.bands});

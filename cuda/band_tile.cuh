@@ -15,6 +15,12 @@
  * With one column a lane the shuffles and table entries would be twice as many, and the limit. The adjoint takes 36
  * for 24 and is further from it.
  *
+ * Counted in the code for sm_90 of the class of 24 diagonals, in instructions of a warp, of which a quarter of a
+ * multiprocessor issues one a cycle and FP64 ones one in two: two rows take 78 forward and 87 backward, 48 of them
+ * FP64, and 142 with derivatives, 68 of them FP64. Beside the march a collision takes about 450, for which the
+ * warps of other chains leave room while they keep the FP64 pipe busy. It is kept that low by what is looked up
+ * only where it changes: qubits, factors of columns, states to keep, and what an adjoint sweep does.
+ *
  * The exit is offered every MM_TILE_EXIT_STEP diagonals, not at each: between two exits the compiler may overlap
  * the latencies of shuffles, tables and arithmetic, for half a diagonal of zeros that a march passes in vain on
  * average.
@@ -30,7 +36,8 @@
 
 enum {
     MM_TILE_EXIT_STEP = 2,
-    MM_TILE_SUMS = 6, /* doubles that a warp publishes with its edges */
+    MM_TILE_PUBLISH_STEP = 4,
+    MM_TILE_SUMS = 6, /* doubles that a warp publishes with its edges, in pairs */
 };
 
 /** Threads of a block. */
@@ -173,6 +180,13 @@ __device__ static inline int mm_tile_first_column(void)
     return 2 * (int)threadIdx.x;
 }
 
+/** Whether no column of the warp is below so many levels: what it holds is zero then, before a collision within
+ * these levels and after it. */
+__device__ static inline bool mm_tile_is_idle(int levels)
+{
+    return MM_TILE_COLUMNS * mm_warp() >= levels;
+}
+
 /** Two neighbouring elements of a matrix in memory, as one access of 16 bytes. */
 __device__ static inline double2 *mm_tile_pair(double *matrix, int columns, int d)
 {
@@ -279,21 +293,29 @@ __device__ __forceinline__ struct mm_tile_edge mm_tile_find_edge(const struct mm
     return edge;
 }
 
-/** Leaves the outermost columns of each warp for its neighbours; a barrier must follow. The march may be that of a
- * band grown by one diagonal: that one is published too, as zeros. */
-template <int BANDS>
-__device__ __forceinline__ void mm_tile_publish(const struct mm_tile<BANDS> &tile, const struct mm_tile_edge &edge,
-                                                int bands)
+/** Leaves one of the lane's columns in shared memory, a where it is the first. */
+template <bool FIRST, int BANDS>
+__device__ __forceinline__ void mm_tile_publish_column(const struct mm_tile<BANDS> &tile, double *own, int bands)
 {
-    if (!edge.first && !edge.last)
-        return;
     MM_UNROLL
     for (int d = 0; d < BANDS; d++) {
         const double2 pair = mm_tile_get(tile, d);
-        edge.own[d] = edge.first ? pair.x : pair.y;
-        if (d % MM_TILE_EXIT_STEP == 0 && d > bands)
+        own[d] = FIRST ? pair.x : pair.y;
+        if (d % MM_TILE_PUBLISH_STEP == 0 && d > bands)
             return;
     }
+}
+
+/** Leaves the outermost columns of each warp for its neighbours, where it has some; a barrier must follow. The
+ * march may be that of a band grown by one diagonal: that one is published too, as zeros. */
+template <int BANDS>
+__device__ __forceinline__ void mm_tile_publish(const struct mm_tile<BANDS> &tile, const struct mm_tile_edge &edge,
+                                                int warps, int bands)
+{
+    if (mm_warp() > 0 && edge.first)
+        mm_tile_publish_column<true>(tile, edge.own, bands);
+    if (mm_warp() + 1 < warps && edge.last)
+        mm_tile_publish_column<false>(tile, edge.own, bands);
 }
 
 /** b[d+1] of the lane before, which is handed in by every lane as its own. */

@@ -197,6 +197,12 @@ __device__ static inline struct mm_chain_view mm_view_chain(const struct mm_chai
     return view;
 }
 
+/** First collision after those of a batch of qubits. */
+__device__ static inline int64_t mm_batch_end(const struct mm_device_problem &problem, int batch)
+{
+    return batch + 1 < problem.batch_count ? problem.batch_ends[batch] : INT64_MAX;
+}
+
 /** Batch of qubits that collision k belongs to, looked for from that of a neighbouring collision, or from 0. */
 __device__ static inline int mm_batch_of_collision(const struct mm_device_problem &problem, int64_t k, int batch)
 {

@@ -30,14 +30,6 @@ __device__ static inline int mm_tail_turn(const struct mm_device_problem &proble
     return mm_tail_sign(problem, view, k) - mm_tail_sign(problem, view, k + 1);
 }
 
-/** Whether the shares are to be added up after collision k. */
-__device__ static inline bool mm_derivatives_due(const struct mm_device_problem &problem, int64_t k, int64_t first,
-                                                 int batch_number)
-{
-    return k == first || k % MM_DERIVATIVE_INTERVAL == 0 ||
-           (batch_number > 0 && k == problem.batch_ends[batch_number - 1]);
-}
-
 /** Sums of the shares of all threads, both triangles, for thread 0 alone; clears the shares. Contains a barrier.
  *  @param places  [warps][2], shared memory; not the ones of the call before */
 __device__ static inline struct mm_derivative_sums mm_block_derivatives(double *places,

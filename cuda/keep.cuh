@@ -12,26 +12,30 @@ __device__ static inline void mm_keep_window(const struct mm_chain_view &view, i
         view.windows[place] = window;
 }
 
-/** Notes the window of the state before collision k of a segment that begins with collision `first`.
- *  @param place  where the last collision lay; becomes that of k
- *  @return whether the chain's way keeps the state as well */
-__device__ static inline bool mm_keep_window(const struct mm_chain_batch &batch, const struct mm_chain_view &view,
-                                             enum mm_sweep_way way, int64_t first, int64_t k,
-                                             struct mm_device_window window, struct mm_way_place &place)
+/** What a run keeps next. */
+struct mm_keeper {
+    struct mm_way_place place;
+    int64_t next; /* collision before which the state is kept; INT64_MAX: none any more */
+    int kept;     /* states of the segment up to now */
+};
+
+/** Begins a run with collision `first`.
+ *  @param keep  whether anything is kept */
+__device__ static inline struct mm_keeper mm_keep_from(const struct mm_chain_batch &batch,
+                                                       const struct mm_chain_view &view, int64_t first, bool keep)
 {
-    mm_keep_window(view, k - first, window);
-    mm_way_find(batch.ways[way], k, place);
-    return mm_way_keeps(batch.ways[way], place, k);
+    struct mm_keeper keeper = {{}, INT64_MAX, 0};
+    if (keep)
+        keeper.next = mm_way_next_kept(batch.ways[view.chain->way], first, keeper.place);
+    return keeper;
 }
 
-/** States that a way keeps of those before the collisions first .. end-1. */
-__device__ static inline int mm_kept_states(const struct mm_way &way, int64_t first, int64_t end)
+/** Goes on to what follows the state before collision k, which has been kept. */
+__device__ static inline void mm_keep_next(const struct mm_chain_batch &batch, const struct mm_chain_view &view,
+                                           int64_t k, struct mm_keeper &keeper)
 {
-    struct mm_way_place place = {};
-    mm_way_find(way, first, place);
-    const int64_t before = mm_way_kept_before(way, place, first);
-    mm_way_find(way, end, place);
-    return (int)(mm_way_kept_before(way, place, end) - before);
+    keeper.next = mm_way_next_kept(batch.ways[view.chain->way], k + 1, keeper.place);
+    keeper.kept++;
 }
 
 /** Kept state number `kept` of a segment. */

@@ -31,6 +31,12 @@ __device__ __forceinline__ double mm_tile_diagonal(const struct mm_tile<BANDS> &
     return sum;
 }
 
+/** Whether the window's top row, or the row below it, crosses columns of the warp. */
+template <int BANDS> __device__ __forceinline__ bool mm_tile_has_top_rows(int levels)
+{
+    return !mm_tile_is_idle(levels) && MM_TILE_COLUMNS * (mm_warp() + 1) + BANDS > levels;
+}
+
 /** A lane's part of the sums over the window's top row and the row below it. The window ends with an even level,
  *  for else it would be the whole space: with t = L-1-m0, which is odd then, they cross the lane's columns at
  *  a[t], b[t-1] and at a[t-1], b[t-2]. */
@@ -60,11 +66,14 @@ __device__ __forceinline__ void mm_tile_publish_sums(const struct mm_tile<BANDS>
                                                      struct mm_sums_wanted wanted)
 {
     double *place = shared.sums + (parity * shared.warps + mm_warp()) * MM_TILE_SUMS;
-    mm_warp_publish_pair(place, rim.outer, rim.inner);
-    if (wanted.top) {
+    if (wanted.top && mm_tile_has_top_rows<BANDS>(levels)) {
         double top, below_top;
         mm_tile_top_rows(tile, levels, top, below_top);
-        mm_warp_publish_pair(place + 2, top, below_top);
+        mm_warp_publish_four(place, rim.outer, rim.inner, top, below_top);
+    } else {
+        mm_warp_publish_pair(place, rim.outer, rim.inner);
+        if (wanted.top && mm_lane() < 2)
+            place[2 + mm_lane()] = 0.0;
     }
     if (wanted.energy) {
         const int column = mm_tile_first_column();
@@ -72,19 +81,23 @@ __device__ __forceinline__ void mm_tile_publish_sums(const struct mm_tile<BANDS>
     }
 }
 
+/** Adds up what the warps have left, in the order of mm_ordered_sum. */
 __device__ __forceinline__ struct mm_state_sums mm_tile_gather_sums(const struct mm_tile_shared &shared, int parity,
                                                                     struct mm_sums_wanted wanted)
 {
-    const double *place = shared.sums + parity * shared.warps * MM_TILE_SUMS;
+    const double2 *pairs = reinterpret_cast<const double2 *>(shared.sums + parity * shared.warps * MM_TILE_SUMS);
     struct mm_state_sums sums = {0.0, 0.0, 0.0, 0.0, 0.0};
-    sums.outer = mm_ordered_sum(place, MM_TILE_SUMS, shared.warps);
-    sums.inner = mm_ordered_sum(place + 1, MM_TILE_SUMS, shared.warps);
-    if (wanted.top) {
-        sums.top = mm_ordered_sum(place + 2, MM_TILE_SUMS, shared.warps);
-        sums.below_top = mm_ordered_sum(place + 3, MM_TILE_SUMS, shared.warps);
+    MM_ROLLED
+    for (int warp = 0; warp < shared.warps; warp++, pairs += MM_TILE_SUMS / 2) {
+        sums.outer += pairs[0].x;
+        sums.inner += pairs[0].y;
+        if (wanted.top) {
+            sums.top += pairs[1].x;
+            sums.below_top += pairs[1].y;
+        }
+        if (wanted.energy)
+            sums.energy += pairs[2].x;
     }
-    if (wanted.energy)
-        sums.energy = mm_ordered_sum(place + 4, MM_TILE_SUMS, shared.warps);
     return sums;
 }
 
@@ -109,7 +122,7 @@ mm_tile_change_window(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &
 {
     if (to.bands < from.bands) {
         mm_tile_clip(tile, {from.levels, to.bands});
-        mm_tile_publish(tile, edge, from.bands);
+        mm_tile_publish(tile, edge, shared.warps, from.bands);
     }
     if (to.levels != from.levels)
         mm_tile_cut_sines(shared, to.levels, BANDS);
@@ -161,7 +174,7 @@ __device__ __forceinline__ bool mm_tile_enter(const struct mm_chain_batch &batch
 template <int BANDS>
 __device__ __forceinline__ void mm_tile_leave(const struct mm_tile<BANDS> &tile, const struct mm_chain_batch &batch,
                                               const struct mm_tile_shared &shared, struct mm_tile_account &account,
-                                              int64_t first, int64_t end)
+                                              int64_t first, int64_t end, struct mm_device_window window)
 {
     const int parity = (int)(end & 1);
     const struct mm_sums_wanted energy = {false, true};
@@ -170,7 +183,14 @@ __device__ __forceinline__ void mm_tile_leave(const struct mm_tile<BANDS> &tile,
     __syncthreads();
     if (threadIdx.x == 0)
         mm_enter_end(batch.problem, account.view, account.chain, first, end,
-                     mm_tile_gather_sums(shared, parity, energy).energy);
+                     mm_tile_gather_sums(shared, parity, energy).energy, window);
+}
+
+/** Whether the factors of a lane's columns stay in registers from collision to collision: the largest classes have
+ * none to spare. */
+template <int BANDS> __host__ __device__ constexpr bool mm_tile_keeps_columns(void)
+{
+    return BANDS <= 48;
 }
 
 /** mm_cuda_propagate for a tile class; a block of columns / 2 threads a chain. */
@@ -187,19 +207,29 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
         return;
     struct mm_device_window window = account.view.chain->window;
     struct mm_tile_rim rim = {mm_tile_diagonal(tile, window.bands - 1), mm_tile_diagonal(tile, window.bands - 2)};
-    struct mm_way_place place = {};
-    int kept = 0;
+    struct mm_keeper keeper = mm_keep_from(batch, account.view, first, keep);
+    struct mm_tile_columns columns;
+    int columns_levels = 0; /* the window's that the columns are for; 0: they are for other qubits */
     int batch_number = 0;
+    int64_t batch_end = first; /* the collision after the last one with the same qubits, if it is known */
     for (int64_t k = first; k < end; k++) {
         const int parity = (int)(k & 1);
         const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, window, k, account.view.energies != nullptr);
-        batch_number = mm_batch_of_collision(problem, k, batch_number);
+        if (k >= batch_end) {
+            batch_number = mm_batch_of_collision(problem, k, batch_number);
+            batch_end = mm_batch_end(problem, batch_number);
+            columns_levels = 0;
+        }
         const struct mm_qubit qubit = account.view.qubits[batch_number];
-        if (keep && mm_keep_window(batch, account.view, account.chain.way, first, k, window, place))
-            mm_tile_store(tile, mm_kept_state(batch, account.view, kept++), batch.columns, window);
+        if (keep)
+            mm_keep_window(account.view, k - first, window);
+        if (k == keeper.next) {
+            mm_tile_store(tile, mm_kept_state(batch, account.view, keeper.kept), batch.columns, window);
+            mm_keep_next(batch, account.view, k, keeper);
+        }
         mm_tile_publish_sums(tile, rim, shared, parity, window.levels, wanted);
-        mm_tile_publish(tile, edge, window.bands);
+        mm_tile_publish(tile, edge, shared.warps, window.bands);
         __syncthreads();
         const struct mm_state_sums sums = mm_tile_gather_sums(shared, parity, wanted);
         const struct mm_window_choice choice =
@@ -207,15 +237,22 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
                              sums, [&](int diagonal) { return mm_tile_diagonal_sum(tile, shared, diagonal); });
         const bool overflow = choice.window.bands > BANDS || choice.window.levels > batch.columns;
         if (threadIdx.x == 0)
-            mm_enter_collision(problem, account.view, account.chain, first, k, wanted, sums, choice, overflow);
-        if (overflow)
+            mm_enter_collision(problem, account.view, account.chain, first, k, wanted, sums, choice);
+        if (overflow) {
+            if (threadIdx.x == 0)
+                mm_enter_overflow(account.view, account.chain, choice.window);
             return;
+        }
         mm_tile_change_window(tile, shared, edge, window, choice.window);
         window = choice.window;
-        rim = mm_tile_collide<MM_FORWARD>(tile, shared, edge, qubit, window.bands);
+        if (columns_levels != window.levels || !mm_tile_keeps_columns<BANDS>())
+            columns = mm_tile_find_columns<MM_FORWARD>(shared, qubit);
+        columns_levels = window.levels;
+        if (!mm_tile_is_idle(window.levels))
+            rim = mm_tile_collide<MM_FORWARD>(tile, shared, edge, columns, window.bands);
         mm_tile_watch_top_level(tile, problem.levels, &account.chain.truncation_population);
     }
-    mm_tile_leave(tile, batch, shared, account, first, end);
+    mm_tile_leave(tile, batch, shared, account, first, end, window);
     if (keep)
         mm_keep_window(account.view, end - first, window);
 }

@@ -89,19 +89,22 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     struct mm_device_chain chain = *view.chain; /* only thread 0 keeps the account in its copy */
     struct mm_wide_matrix state = {view.state, batch.columns, chain.window};
     double *target = view.scratch;
-    struct mm_way_place place = {};
-    int kept = 0;
     int batch_number = 0;
     if (chain.overflow)
         return;
+    struct mm_keeper keeper = mm_keep_from(batch, view, first, keep);
     mm_wide_fill_cosines(tables, chain.g, problem.levels);
     mm_wide_fill_sines(tables, chain.g, problem.levels, chain.window.levels);
     for (int64_t k = first; k < end; k++) {
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, state.window, k, view.energies != nullptr);
         batch_number = mm_batch_of_collision(problem, k, batch_number);
         const struct mm_qubit qubit = view.qubits[batch_number];
-        if (keep && mm_keep_window(batch, view, chain.way, first, k, state.window, place))
-            mm_wide_store(state, mm_kept_state(batch, view, kept++), state.window);
+        if (keep)
+            mm_keep_window(view, k - first, state.window);
+        if (k == keeper.next) {
+            mm_wide_store(state, mm_kept_state(batch, view, keeper.kept), state.window);
+            mm_keep_next(batch, view, k, keeper);
+        }
         const struct mm_state_sums sums = mm_wide_sums(state, shared);
         const double reach = fabs(mm_collision_sin(chain.g, state.window.levels, problem.levels));
         const struct mm_window_choice choice =
@@ -109,9 +112,12 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
                              [&](int diagonal) { return mm_wide_diagonal_sum(state, shared, diagonal); });
         const bool overflow = choice.window.bands > batch.bands || choice.window.levels > batch.columns;
         if (threadIdx.x == 0)
-            mm_enter_collision(problem, view, chain, first, k, wanted, sums, choice, overflow);
-        if (overflow)
+            mm_enter_collision(problem, view, chain, first, k, wanted, sums, choice);
+        if (overflow) {
+            if (threadIdx.x == 0)
+                mm_enter_overflow(view, chain, choice.window);
             return;
+        }
         mm_wide_forward(tables, state, target, choice.window, chain.g, problem.levels, qubit);
         state = {target, batch.columns, choice.window};
         target = target == view.scratch ? view.state : view.scratch;
@@ -122,7 +128,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     const struct mm_state_sums sums = mm_wide_sums(state, shared);
     mm_wide_store(state, view.state, {batch.columns, batch.bands});
     if (threadIdx.x == 0)
-        mm_enter_end(problem, view, chain, first, end, sums.energy);
+        mm_enter_end(problem, view, chain, first, end, sums.energy, state.window);
     if (keep)
         mm_keep_window(view, end - first, state.window);
 }

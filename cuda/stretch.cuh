@@ -11,29 +11,31 @@
 #include "derivatives.cuh"
 #include "keep.cuh"
 
-/** What a sweep does at a collision. */
+/** What a sweep does at the collisions until .. k of one batch of qubits, of which k is where it begins. */
 struct mm_sweep_step {
+    int64_t until;
+    struct mm_qubit qubit;
     int batch_number;
-    int kept;    /* number of its state among those kept of the segment */
-    int term;    /* number of the term that it is, if it counts by a weight */
-    bool counts; /* its derivatives do */
-    bool every;  /* those of every collision of the stretch do, without weights */
-    bool begins; /* the stretch begins with it: there is none left of it */
+    int kept;    /* number of the state before collision `until` among those kept of the segment */
+    int term;    /* number of the term that the only collision is, if it counts by a weight */
+    bool counts; /* derivatives do */
+    bool every;  /* they do without weights */
+    bool begins; /* the stretch begins with collision `until`: there is none left of it */
 };
 
-/** The course of a sweep, in shared memory. Two collisions in turn use two steps: who writes one has passed a
- * barrier after everybody read it. */
+/** The course of a sweep, in shared memory. Two steps in turn use two places: who writes one has passed a barrier
+ * after everybody read it. */
 struct mm_sweep_course {
     const struct mm_way *way;
-    struct mm_way_place place; /* of the present collision */
+    struct mm_way_place place; /* of the first collision of the present step */
     int stretch;               /* the one that it is in, -1: in none yet */
     int batch_number;
-    int kept;   /* states kept of those before the present one */
-    bool every; /* every collision of the stretch counts */
+    bool every;          /* every collision of the stretch counts */
+    int64_t kept_before; /* states that the way keeps before the segment */
     struct mm_sweep_step steps[2];
 };
 
-/** Begins a course at the end of a segment; for thread 0. */
+/** Begins a course at the end of a segment; for thread 0. Place 0 gets a step of no collision. */
 __device__ static inline void mm_course_begin(const struct mm_chain_batch &batch, const struct mm_chain_view &view,
                                               int64_t first, int64_t end, struct mm_sweep_course &course)
 {
@@ -41,8 +43,10 @@ __device__ static inline void mm_course_begin(const struct mm_chain_batch &batch
     course.place = {};
     course.stretch = -1;
     course.batch_number = 0;
-    course.kept = mm_kept_states(*course.way, first, end);
     course.every = false;
+    mm_way_find(*course.way, first, course.place);
+    course.kept_before = mm_way_kept_before(*course.way, course.place, first);
+    course.steps[0].until = end;
 }
 
 /** Whether A has a source between the first and the last state of a stretch. */
@@ -56,10 +60,10 @@ __device__ static inline bool mm_stretch_has_source(const struct mm_device_probl
     return turns != 0;
 }
 
-/** Goes back to collision k, and says what is done there; for thread 0, and a barrier must follow. */
-__device__ static inline void mm_course_go_back(const struct mm_device_problem &problem,
-                                                const struct mm_chain_view &view, int64_t k,
-                                                struct mm_sweep_course &course)
+/** Finds the step that begins with collision k; for thread 0. */
+__device__ static inline void mm_find_step(const struct mm_device_problem &problem,
+                                           const struct mm_chain_view &view, int64_t k,
+                                           struct mm_sweep_course &course, struct mm_sweep_step &step)
 {
     const struct mm_way &way = *course.way;
     mm_way_find(way, k, course.place);
@@ -68,14 +72,36 @@ __device__ static inline void mm_course_go_back(const struct mm_device_problem &
         course.every = stretch.every || mm_stretch_has_source(problem, view, stretch.range);
     course.stretch = course.place.stretch;
     course.batch_number = mm_batch_of_collision(problem, k, course.batch_number);
-    course.kept -= mm_way_keeps(way, course.place, k);
-    struct mm_sweep_step &step = course.steps[k & 1];
+    const bool is_term = !course.every && mm_way_has_term(way, course.place, k);
+    int64_t until = stretch.range.first;
+    if (course.batch_number > 0)
+        until = max(until, problem.batch_ends[course.batch_number - 1]);
+    if (is_term)
+        until = k;
+    else if (!course.every && course.place.term > 0)
+        until = max(until, way.terms[course.place.term - 1].collision + 1);
+    mm_way_find(way, until, course.place);
+    step.until = until;
+    step.qubit = view.qubits[course.batch_number];
     step.batch_number = course.batch_number;
-    step.kept = course.kept;
+    step.kept = (int)(mm_way_kept_before(way, course.place, until) - course.kept_before);
     step.term = course.place.term;
-    step.counts = course.every || mm_way_has_term(way, course.place, k);
+    step.counts = course.every || is_term;
     step.every = course.every;
-    step.begins = k == stretch.range.first;
+    step.begins = until == stretch.range.first;
+}
+
+/** Goes back to collision k; a barrier must follow.
+ *  @param which  place of the step of the last collision; becomes that of the present one */
+__device__ static inline void mm_course_go_back(const struct mm_device_problem &problem,
+                                                const struct mm_chain_view &view, int64_t k,
+                                                struct mm_sweep_course &course, int &which)
+{
+    if (k >= course.steps[which].until)
+        return;
+    which ^= 1;
+    if (threadIdx.x == 0)
+        mm_find_step(problem, view, k, course, course.steps[which]);
 }
 
 /** Takes a term into the account of a stretch; for thread 0. */
@@ -105,14 +131,13 @@ __device__ static inline void mm_close_stretch(const struct mm_chain_view &view,
 /** Accounts for collision k, after its march; contains a barrier where shares are added up.
  *  @param first   the last collision of the launch
  *  @param places  [warps][2], shared memory; not the ones of the call before */
-__device__ static inline void mm_course_account(const struct mm_device_problem &problem,
-                                                const struct mm_chain_view &view,
-                                                const struct mm_sweep_course &course, int64_t first, int64_t k,
+__device__ static inline void mm_course_account(const struct mm_chain_view &view,
+                                                const struct mm_sweep_course &course,
+                                                const struct mm_sweep_step &step, int64_t first, int64_t k,
                                                 double *places, struct mm_derivative_sums &share)
 {
-    const struct mm_sweep_step &step = course.steps[k & 1];
     if (step.every) {
-        if (step.begins || mm_derivatives_due(problem, k, first, step.batch_number))
+        if (k == step.until || k == first || k % MM_DERIVATIVE_INTERVAL == 0)
             mm_add_derivatives(view, step.batch_number, places, share);
         return;
     }
@@ -121,7 +146,7 @@ __device__ static inline void mm_course_account(const struct mm_device_problem &
         if (threadIdx.x == 0)
             mm_enter_term(*view.few, course.way->terms[step.term], sum);
     }
-    if (step.begins && threadIdx.x == 0)
+    if (step.begins && k == step.until && threadIdx.x == 0)
         mm_close_stretch(view, *course.way, step.batch_number);
 }
 

@@ -67,6 +67,22 @@ __host__ __device__ static inline bool mm_way_keeps(const struct mm_way &way, co
     return way.stretches[place.stretch].all_kept || mm_way_has_term(way, place, k);
 }
 
+/** The first collision from k on, which is in the way, whose state is kept; INT64_MAX: there is none. */
+__host__ __device__ static inline int64_t mm_way_next_kept(const struct mm_way &way, int64_t k,
+                                                           struct mm_way_place &place)
+{
+    mm_way_find(way, k, place);
+    for (int i = place.stretch; i < way.stretch_count; i++) {
+        const struct mm_way_stretch &stretch = way.stretches[i];
+        const int64_t from = k > stretch.range.first ? k : stretch.range.first;
+        if (stretch.all_kept && from < stretch.range.end)
+            return from;
+        if (place.term < way.term_count && way.terms[place.term].collision < stretch.range.end)
+            return way.terms[place.term].collision;
+    }
+    return INT64_MAX;
+}
+
 /** States that are kept of those before collisions up to k, which is in the way or at its end. */
 __host__ __device__ static inline int64_t mm_way_kept_before(const struct mm_way &way,
                                                              const struct mm_way_place &place, int64_t k)

@@ -113,32 +113,38 @@ __device__ static inline void mm_enter_energy(const struct mm_device_problem &pr
     chain.energy = energy;
 }
 
-/** Enters state k, and the window of the next one.
- *  @param overflow  whether that does not fit the class: the chain ends here */
+/** Enters state k, and what the window of the next one drops. */
 __device__ static inline void mm_enter_collision(const struct mm_device_problem &problem,
                                                  const struct mm_chain_view &view, struct mm_device_chain &chain,
                                                  int64_t first, int64_t k, struct mm_sums_wanted wanted,
                                                  const struct mm_state_sums &sums,
-                                                 const struct mm_window_choice &choice, bool overflow)
+                                                 const struct mm_window_choice &choice)
 {
     chain.collision = k;
     if (wanted.energy)
         mm_enter_energy(problem, view, chain, first, sums.energy);
-    chain.window = choice.window;
     chain.most_bands = max(chain.most_bands, choice.window.bands);
     chain.band_error += choice.dropped;
-    chain.overflow = overflow;
-    if (overflow)
-        *view.chain = chain;
 }
 
-/** Enters the final state of a propagation. */
+/** Ends the chain before a window that does not fit the class. */
+__device__ static inline void mm_enter_overflow(const struct mm_chain_view &view, struct mm_device_chain &chain,
+                                                struct mm_device_window window)
+{
+    chain.window = window;
+    chain.overflow = 1;
+    *view.chain = chain;
+}
+
+/** Enters the final state of a propagation, and its window. */
 __device__ static inline void mm_enter_end(const struct mm_device_problem &problem,
                                            const struct mm_chain_view &view, struct mm_device_chain &chain,
-                                           int64_t first, int64_t end, double energy)
+                                           int64_t first, int64_t end, double energy,
+                                           struct mm_device_window window)
 {
     chain.collision = end;
     mm_enter_energy(problem, view, chain, first, energy);
+    chain.window = window;
     *view.chain = chain;
 }
 
