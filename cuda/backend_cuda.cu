@@ -123,7 +123,8 @@ mm_status of_device(int device, mm_status status, const struct mm_error *own, st
 
 /** Opens the workers of a device, and divides what is free then.
  *  @param processes  that do the same on this device */
-mm_status open_device(struct cuda_backend *cuda, int device, int processes, struct mm_error *error)
+mm_status open_device(struct cuda_backend *cuda, int device, int processes, bool check_eigen,
+                      struct mm_error *error)
 {
     struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
     const struct mm_sweep_ways *ways = cuda->free_batches > 0 ? &cuda->ways : nullptr;
@@ -133,6 +134,7 @@ mm_status open_device(struct cuda_backend *cuda, int device, int processes, stru
         mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, ways, &cuda->libraries, error);
         if (status != MM_OK)
             return status;
+        workers[i].eigen.check = check_eigen;
     }
     MM_CUDA_CHECK(error, cudaMemGetInfo(&free_bytes, &total_bytes));
     /* Of all its memory, because the other processes may have taken their part already. */
@@ -158,7 +160,8 @@ mm_status open_devices(struct cuda_backend *cuda, const struct mm_solver_options
             continue;
         cuda->device_count++;
         struct mm_error own = {};
-        mm_status status = of_device(device, open_device(cuda, device, share.processes, &own), &own, error);
+        mm_status status =
+            of_device(device, open_device(cuda, device, share.processes, options->check_eigen, &own), &own, error);
         if (status != MM_OK)
             return status;
     }
@@ -373,31 +376,26 @@ mm_status cuda_evolve_drawn(void *state, size_t count, int64_t collisions, const
     return worst;
 }
 
+/** Sum of a counter over the workers. */
+size_t sum_of(const void *state, size_t mm_cuda_worker::*counter)
+{
+    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
+    size_t sum = 0;
+    for (int i = 0; i < cuda->worker_count; i++)
+        sum += cuda->workers[i].*counter;
+    return sum;
+}
+
 } // namespace
 
 size_t mm_cuda_eigen_failures(const void *state)
 {
-    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
-    size_t failures = 0;
-    for (int i = 0; i < cuda->worker_count; i++)
-        failures += cuda->workers[i].eigen_failures;
-    return failures;
+    return sum_of(state, &mm_cuda_worker::eigen_failures);
 }
 
 size_t mm_cuda_gradients_summed_again(const void *state)
 {
-    const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
-    size_t gradients = 0;
-    for (int i = 0; i < cuda->worker_count; i++)
-        gradients += cuda->workers[i].summed_again;
-    return gradients;
-}
-
-void mm_cuda_check_eigen(void *state, bool check)
-{
-    struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
-    for (int i = 0; i < cuda->worker_count; i++)
-        cuda->workers[i].eigen.check = check;
+    return sum_of(state, &mm_cuda_worker::summed_again);
 }
 
 void mm_cuda_limit_memory(void *state, size_t bytes)

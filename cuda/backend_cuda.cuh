@@ -13,10 +13,6 @@ size_t mm_cuda_eigen_failures(const void *state);
 /** Gradients that few collisions did not tell, and that were summed again by all of them, since then. */
 size_t mm_cuda_gradients_summed_again(const void *state);
 
-/** Whether the residual and the orthogonality of every solution of the eigenvalue solver are looked at; one that is
- *  not good enough counts as failed. For debugging: it takes longer than everything else. */
-void mm_cuda_check_eigen(void *state, bool check);
-
 /** Bytes of device memory that each worker may use from now on. */
 void mm_cuda_limit_memory(void *state, size_t bytes);
 

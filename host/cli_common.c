@@ -144,12 +144,14 @@ int cli_finish_output(int exit_code)
 
 /* ------------------------------------------------------------------------- commands that compute */
 
-enum { OPTION_BACKEND = 256, OPTION_SET, OPTION_THREADS, OPTION_JSON };
+enum { OPTION_BACKEND = 256, OPTION_SET, OPTION_THREADS, OPTION_CHECK_EIGEN, OPTION_JSON };
 
 static const struct argp_option run_options[] = {
     {"backend", OPTION_BACKEND, "NAME", 0, "auto (default), cpu, cuda or reference", 0},
     {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "Replace a key of the configuration; may be repeated", 0},
     {"threads", OPTION_THREADS, "N", 0, "CPU threads (default: all that are available)", 0},
+    {"check-eigen", OPTION_CHECK_EIGEN, NULL, 0,
+     "For debugging: check every solution of cuSOLVER, its residual and its orthogonality", 0},
     {"json", OPTION_JSON, NULL, 0, "Print the results as one JSON object", 0},
     {0},
 };
@@ -179,6 +181,9 @@ static error_t parse_run_option(int key, char *text, struct argp_state *state)
         failure = cli_parse_integer(state, "--threads", text, 1, CLI_THREADS_MAX, &threads);
         run->solver.threads = (int)threads;
         return failure;
+    case OPTION_CHECK_EIGEN:
+        run->solver.check_eigen = true;
+        return 0;
     case OPTION_JSON:
         run->json = true;
         return 0;

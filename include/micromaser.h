@@ -175,6 +175,10 @@ struct mm_solver_options {
     const char *instructions; /* cpu backend: "avx512", "avx2" or "portable"; NULL means the widest there is */
     int host_index;           /* this process among those of one run on this machine, from 0, .. */
     int host_count;           /* .. which divide its processors and devices among them; 0 or 1: it has them alone */
+
+    /* cuda backend, for debugging: look at the residual and the orthogonality of every solution of cuSOLVER. One
+     * that is not good enough counts as failed. It takes longer than everything else. */
+    bool check_eigen;
 };
 
 /** Opens a backend for a problem. "auto" takes cuda if a device answers, else cpu.

@@ -190,12 +190,10 @@ inline void set_common_task(task *made)
 }
 
 /** The table itself, where a test wants the backend's own state. */
-inline void *open_backend(const mm_problem *problem)
+inline void *open_backend(const mm_problem *problem, const mm_solver_options &options = options_of("cuda"))
 {
     mm_error error = {};
-    mm_solver_options options = {};
     void *state = nullptr;
-    options.threads = 1;
     if (mm_backend_cuda.open(&state, problem, &options, &error) != MM_OK)
         fail_msg("%s", error.message);
     return state;

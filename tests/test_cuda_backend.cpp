@@ -342,8 +342,9 @@ void test_good_solutions_pass_the_check(void **)
     task given;
     set_common_task(&given);
     outcome expected = evaluate_on("cuda", given, false), found = expected;
-    void *state = open_backend(&given.problem);
-    mm_cuda_check_eigen(state, true);
+    mm_solver_options options = options_of("cuda");
+    options.check_eigen = true;
+    void *state = open_backend(&given.problem, options);
     assert_int_equal(mm_backend_cuda.evaluate(state, given.points.size(), given.points.data(),
                                               found.evaluations.data(), nullptr, nullptr),
                      MM_OK);

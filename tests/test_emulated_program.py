@@ -90,6 +90,15 @@ def test_an_evolution_that_loses_its_device_is_gone_on_with():
             assert (file["evolution"][name][...] == other["evolution"][name][...]).all(), name
 
 
+def test_checked_solutions_give_the_same_results():
+    write("run.ini", CONFIGURATION)
+    assert run(*SEARCH).returncode == 0
+    plain = datasets("run.h5")
+    checked = run(*SEARCH, "--check-eigen", "--force")
+    assert checked.returncode == 0, checked.stderr
+    assert datasets("run.h5") == plain
+
+
 def test_info_tells_of_the_device():
     told = run("info")
     assert told.returncode == 0 and "available: emulated device, 1 device" in told.stdout, told.stdout
