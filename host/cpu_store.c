@@ -153,6 +153,16 @@ static mm_status fail_on_memory(const struct mm_cpu_run *run, struct mm_error *e
                    run->capacity_bands, run->capacity_levels);
 }
 
+/** Copies the adjoints of all precisions: a state that is computed again during a sweep may be what needs the room. */
+static void copy_adjoints(const struct mm_cpu_run *run, struct mm_cpu_run *larger)
+{
+    const struct mm_window whole = {run->capacity_levels, run->capacity_bands};
+    for (enum mm_precision i = 0; i < MM_PRECISIONS; i++)
+        if (run->stores[i].adjoint != NULL)
+            mm_copy_window((struct mm_band_matrix){i, run->stride, run->stores[i].adjoint},
+                           (struct mm_band_matrix){i, larger->stride, larger->stores[i].adjoint}, whole);
+}
+
 /** Replaces the stores by those of a run of larger capacity. */
 static mm_status enlarge(struct mm_cpu_run *run, struct mm_cpu_run *larger, struct mm_error *error)
 {
@@ -168,6 +178,7 @@ static mm_status enlarge(struct mm_cpu_run *run, struct mm_cpu_run *larger, stru
         mm_copy_window((struct mm_band_matrix){precision, run->stride, run->stores[precision].state},
                        (struct mm_band_matrix){precision, larger->stride, larger->stores[precision].state},
                        run->window);
+    copy_adjoints(run, larger);
     mm_cpu_run_free_stores(run);
     *run = *larger;
     mm_cpu_run_fill_tables(run);
