@@ -83,7 +83,7 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *p
         plan = mm_gradient_may_be_rough(run->problem, point) ? &plans->rough : &plans->exact;
     mm_status status = mm_cpu_run_start(run, point, gradient != NULL, &single, error);
     if (status == MM_OK)
-        status = mm_cpu_follow_plan(run, plan, error);
+        status = mm_cpu_follow_plan(run, plan, point->lambda, error);
     if (status == MM_OK)
         status = run_schedule(run, &result.instability, error);
     if (status == MM_OK)

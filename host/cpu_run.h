@@ -96,6 +96,7 @@ struct mm_cpu_run {
 
     int8_t *tail_signs;               /* [tail]: sign of E_k - E_{k-1} */
     const struct mm_sweep_plan *plan; /* of the adjoint sweep that is to follow, borrowed; or NULL */
+    double left_out;                  /* sum of |elements| that windows of the sweep may leave out of a state */
     size_t passed_marks;              /* of the plan, whose states have been put aside */
     size_t mark_capacity;
     struct mm_checkpoint *marks;             /* [mark_capacity], the states at the plan's marks */
@@ -249,8 +250,10 @@ void mm_cpu_restore(const struct mm_cpu_run *run, const struct mm_checkpoint *ch
 /** What the collisions up to a state are swept in. */
 enum mm_precision mm_cpu_sweep_precision(const struct mm_cpu_run *run, int64_t end);
 
-/** Makes a run that has just started put states aside for a sweep; NULL: for none. */
-mm_status mm_cpu_follow_plan(struct mm_cpu_run *run, const struct mm_sweep_plan *plan, struct mm_error *error);
+/** Makes a run that has just started put states aside for a sweep; NULL: for none.
+ *  @param lambda  of the loss: the larger it is, the more of the states is put aside */
+mm_status mm_cpu_follow_plan(struct mm_cpu_run *run, const struct mm_sweep_plan *plan, double lambda,
+                             struct mm_error *error);
 
 /** Puts the run's state aside if it is at the next mark of the run's plan. To be called before every collision of
  * the range that the plan is for, and at its end. */

@@ -153,7 +153,8 @@ static mm_status fail_on_memory(const struct mm_cpu_run *run, struct mm_error *e
                    run->capacity_bands, run->capacity_levels);
 }
 
-/** Copies the adjoints of all precisions: a state that is computed again during a sweep may be what needs the room. */
+/** Copies the adjoints of all precisions: a state that is computed again during a sweep may be what needs the room.
+ */
 static void copy_adjoints(const struct mm_cpu_run *run, struct mm_cpu_run *larger)
 {
     const struct mm_window whole = {run->capacity_levels, run->capacity_bands};

@@ -36,9 +36,9 @@ static void gradients_match_the_fixtures(void **state)
 
 /* ------------------------------------------------------------------------------------- on its own memory */
 
-/* Points where the sums over few collisions do not hold, so that states are computed again during the sweep, and where
- * these need more diagonals than the run did: the adjoint used to be lost then. A second evaluation finds the memory
- * large enough. */
+/* Points where the sums over few collisions do not hold, so that states are computed again during the sweep, and
+ * where these need more diagonals than the run did: the adjoint used to be lost then. A second evaluation finds the
+ * memory large enough. */
 static void a_sweep_that_needs_more_memory_keeps_the_adjoint(void **state)
 {
     (void)state;
@@ -64,6 +64,33 @@ static void a_sweep_that_needs_more_memory_keeps_the_adjoint(void **state)
             mm_solver_close(solver);
             assert_memory_equal(&gradients[0], &gradients[1], sizeof gradients[0]);
         }
+}
+
+/* The windows of a sweep leave out less of the states where lambda weighs it more: a tolerance a hundred times
+ * finer changes little. */
+static void a_large_lambda_keeps_the_gradient(void **state)
+{
+    (void)state;
+    static const double parameters[][2] = {{0.763774618976614, 0.19344693750280673},
+                                           {0.8602897789205496, 0.1778797670828499},
+                                           {0.6106047559295025, 0.24879149883438162},
+                                           {0.017137396357369994, 0.6613961043003088}};
+    const struct mm_batch batch = {.qubits = 1000};
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+        const struct mm_point point = {.g = M_PI / sqrt(15.6), .lambda = 1000.0, .parameters = parameters[i]};
+        struct mm_channel_gradient gradients[2];
+        for (int finer = 0; finer < 2; finer++) {
+            const struct mm_problem problem = {.levels = 120,
+                                               .batch_count = 1,
+                                               .batches = &batch,
+                                               .tail = 200,
+                                               .band_tolerance = finer ? 1e-18 : 1e-16};
+            evaluate_on("cpu", &problem, &point, &gradients[finer]);
+        }
+        const double scale = fmax(1.0, fmax(fabs(gradients[1].by_q), fabs(gradients[1].by_x)));
+        assert_double_near(gradients[0].by_q, gradients[1].by_q, 1e-9 * scale);
+        assert_double_near(gradients[0].by_x, gradients[1].by_x, 1e-9 * scale);
+    }
 }
 
 /* ----------------------------------------------------------------------------- against forward tangents */
@@ -525,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_match_the_fixtures),
         cmocka_unit_test(a_sweep_that_needs_more_memory_keeps_the_adjoint),
+        cmocka_unit_test(a_large_lambda_keeps_the_gradient),
         cmocka_unit_test(one_batch_matches_the_tangents),
         cmocka_unit_test(two_batches_match_the_tangents),
         cmocka_unit_test(fifty_batches_match_the_tangents),
