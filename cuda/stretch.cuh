@@ -121,8 +121,8 @@ __device__ static inline void mm_close_stretch(const struct mm_chain_view &view,
                                                int batch_number)
 {
     struct mm_few_sums &few = *view.few;
-    const double limit = way.error_limit * few.magnitude;
-    const bool holds = fabs(few.correction_by_q) <= limit && fabs(few.correction_by_x) <= limit;
+    const bool holds =
+        mm_sums_hold(way.limits, view.chain->lambda, few.magnitude, few.correction_by_q, few.correction_by_x);
     view.derivatives[2 * batch_number] += few.by_q;
     view.derivatives[2 * batch_number + 1] += few.by_x;
     few = {0.0, 0.0, 0.0, 0.0, few.magnitude, few.failed || !holds};

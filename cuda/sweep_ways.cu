@@ -49,7 +49,7 @@ mm_status follow_plan(struct mm_way *way, const struct mm_sweep_plan &plan, int6
         way->stretches[i] = {planned.range, every, every || in_tail, 0, 0};
     }
     memcpy(way->terms, plan.terms, plan.term_count * sizeof *plan.terms);
-    way->error_limit = plan.error_limit;
+    way->limits = plan.limits;
     count_kept(*way);
     return MM_OK;
 }
@@ -111,7 +111,7 @@ mm_status mm_device_ways_create(struct mm_device_ways *copy, const struct mm_swe
     for (int i = 0; i < MM_SWEEP_WAYS && status == MM_OK; i++) {
         const struct mm_way &from = ways->ways[i];
         struct mm_way &to = copy->ways.ways[i];
-        to = {from.stretch_count, from.term_count, nullptr, nullptr, from.error_limit};
+        to = {from.stretch_count, from.term_count, nullptr, nullptr, from.limits};
         status = upload(&to.stretches, from.stretches, from.stretch_count, error);
         if (status == MM_OK)
             status = upload(&to.terms, from.terms, from.term_count, error);

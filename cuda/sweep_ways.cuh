@@ -32,7 +32,7 @@ struct mm_way {
     int term_count;
     struct mm_way_stretch *stretches; /* [stretch_count], from the first free batch to the end of the schedule */
     struct mm_sweep_term *terms;      /* [term_count] */
-    double error_limit;               /* as that of the plan */
+    struct mm_sum_limits limits;      /* as those of the plan */
 };
 
 /** Where a collision lies in a way. Zero-initialise; it is looked for from where the last one lay. */

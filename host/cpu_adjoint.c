@@ -271,13 +271,6 @@ static bool has_source(const struct sweep *sweep, struct mm_collision_range rang
     return false;
 }
 
-/** Whether the sums of a stretch by few of its collisions are to be trusted. */
-static bool sums_hold(const struct sweep *sweep)
-{
-    const double limit = sweep->run->plan->error_limit * sweep->magnitude;
-    return fabs(sweep->corrections.by_q) <= limit && fabs(sweep->corrections.by_x) <= limit;
-}
-
 /** Brings the adjoint back as it was when the sweep entered a stretch. */
 static mm_status return_to_entry(struct sweep *sweep, struct mm_error *error)
 {
@@ -304,7 +297,8 @@ static mm_status sweep_by_few(struct sweep *sweep, const struct mm_sweep_stretch
     sweep->few = sweep->corrections = (struct sums){0.0, 0.0};
     if (status == MM_OK)
         status = sweep_pieces(sweep, stretch, MM_STRETCH_FEW, error);
-    if (status == MM_OK && sums_hold(sweep)) {
+    if (status == MM_OK && mm_sums_hold(run->plan->limits, sweep->lambda, sweep->magnitude, sweep->corrections.by_q,
+                                        sweep->corrections.by_x)) {
         add_term(sweep, sweep->few);
         return MM_OK;
     }

@@ -22,6 +22,7 @@ enum {
 
 static const double LARGEST_SHARE = 0.95; /* of its collisions that a sum by few may take */
 static const double TOLERANCES[PLANS] = {1e-13, 1e-6};
+static const double MOST_CORRECTIONS[PLANS] = {3e-9, INFINITY};
 
 /* Collisions from one term to the next that take less time than to put a state aside and fetch it. */
 static const int NEAREST[PLANS] = {4, 2};
@@ -116,7 +117,7 @@ static void free_sums(struct stretch_sums *entry)
 /** Of the sum that one with a tolerance is compared with. */
 static double loose_tolerance(double tolerance)
 {
-    return pow(tolerance, 2.0 / 3.0);
+    return pow(tolerance, 0.8);
 }
 
 /** The sums over a length, which is not 0. */
@@ -212,7 +213,8 @@ static mm_status create_plan(const struct draft *draft, const struct mm_problem 
     plan->stretches = calloc(problem->batch_count + 1, sizeof *plan->stretches);
     plan->marks = calloc(MARKS_MAX, sizeof *plan->marks);
     plan->terms = calloc(((size_t)MARKS_MAX + 1) * MM_SWEEP_SEGMENT, sizeof *plan->terms);
-    plan->error_limit = 0.5 * loose_tolerance(TOLERANCES[draft->number]);
+    plan->limits =
+        (struct mm_sum_limits){0.5 * loose_tolerance(TOLERANCES[draft->number]), MOST_CORRECTIONS[draft->number]};
     if (plan->stretches == NULL || plan->marks == NULL || plan->terms == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for the plan of an adjoint sweep over %zu batches",
                        problem->batch_count);

@@ -4,6 +4,7 @@
 #define MM_SWEEP_PLAN_H
 
 #include "micromaser.h"
+#include "sum_limits.h"
 
 /** The collisions first .. end-1 of a schedule: from state `first` to state `end`. */
 struct mm_collision_range {
@@ -47,7 +48,7 @@ struct mm_sweep_plan {
     struct mm_sweep_stretch *stretches; /* [stretch_count] */
     struct mm_sweep_mark *marks;        /* [mark_count], of which the last is at the end of the schedule */
     struct mm_sweep_term *terms;        /* [term_count], ascending, fewer than MM_SWEEP_SEGMENT from their marks */
-    double error_limit;                 /* of corrections: see mm_sweep_plans */
+    struct mm_sum_limits limits;        /* of corrections: see mm_sweep_plans */
 };
 
 enum {
@@ -64,8 +65,7 @@ enum {
 int64_t mm_sweep_spacing(struct mm_collision_range range);
 
 /** The plans of a problem. Sums by few collisions have a tolerance t, about their error in units of the largest
- *  term, and corrections towards a sum with the tolerance t^(2/3); they may be taken for right while these are
- * below half of that, in units of what has been summed. */
+ *  term, and corrections towards a sum with the tolerance t^(4/5); their limit is half of that. */
 struct mm_sweep_plans {
     struct mm_sweep_plan exact; /* t = 1e-13: gradients are as right as by every collision, or nearly */
     struct mm_sweep_plan rough; /* t = 1e-6 */

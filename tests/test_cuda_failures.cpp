@@ -137,11 +137,11 @@ void test_sums_that_do_not_hold_are_taken_again(void **)
     given.points[2].gradient_limit = &never;
     mm_sweep_ways ways = {};
     assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
-    assert_int_equal(evaluate_on_worker(given, ways, false, &found), 0);
+    assert_in_range(evaluate_on_worker(given, ways, false, &found), 0, 2);
     assert_close(found, evaluate_on("cuda", given, true), true);
     assert_int_equal(evaluate_on_worker(given, ways, true, &expected), 0);
     for (mm_way &way : ways.ways)
-        way.error_limit = 0.0;
+        way.limits = {0.0, 0.0};
     assert_int_equal(evaluate_on_worker(given, ways, false, &found), 3);
     assert_same_bits(found, expected);
     mm_sweep_ways_free(&ways);
