@@ -69,7 +69,7 @@ __device__ static inline void mm_find_step(const struct mm_device_problem &probl
     mm_way_find(way, k, course.place);
     const struct mm_way_stretch &stretch = way.stretches[course.place.stretch];
     if (course.stretch != course.place.stretch)
-        course.every = stretch.every || mm_stretch_has_source(problem, view, stretch.range);
+        course.every = stretch.every || (stretch.all_kept && mm_stretch_has_source(problem, view, stretch.range));
     course.stretch = course.place.stretch;
     course.batch_number = mm_batch_of_collision(problem, k, course.batch_number);
     const bool is_term = !course.every && mm_way_has_term(way, course.place, k);

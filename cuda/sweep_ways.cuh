@@ -21,7 +21,7 @@ enum mm_sweep_way {
 struct mm_way_stretch {
     struct mm_collision_range range;
     bool every;     /* every collision counts; else those that are terms of the way, which may be none */
-    bool all_kept;  /* all its states are kept, else those of its terms */
+    bool all_kept;  /* all its states are kept, so that each may count; else those of its terms */
     int first_term; /* of the way: the first one at range.first or later */
     int64_t kept;   /* states that are kept before range.first */
 };

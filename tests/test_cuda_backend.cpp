@@ -82,6 +82,21 @@ void test_gradients_by_few_collisions_agree_with_the_others(void **)
     assert_close(found, evaluate_on("reference", given, true), false);
 }
 
+/** A long fixed batch in a tail where the energy turns round: it has no derivatives, and none of its states is
+ * kept. */
+void test_long_fixed_batches_in_the_tail_agree_with_the_others(void **)
+{
+    task given;
+    set_problem(&given, 12, {120, 90, 100}, 200);
+    given.batches[1] = {90, true, 0.3, 0.4};
+    given.batches[2] = {100, true, 0.9, 0.3};
+    add_point(&given, 0.8, 1.0, {0.5, 0.2});
+    add_point(&given, 1.3, 3.0, {0.3, 0.4});
+    const outcome found = evaluate_on("cuda", given, true);
+    assert_close(found, evaluate_on("cpu", given, true), true);
+    assert_close(found, evaluate_on("reference", given, true), false);
+}
+
 /** Gradients of rough points are as rough as their tolerance. */
 void test_rough_gradients_by_few_collisions_are_near_the_others(void **)
 {
@@ -379,6 +394,7 @@ int main()
         cmocka_unit_test(test_a_coarse_band_agrees_with_the_cpu),
         cmocka_unit_test(test_chains_may_have_coarser_bands),
         cmocka_unit_test(test_gradients_by_few_collisions_agree_with_the_others),
+        cmocka_unit_test(test_long_fixed_batches_in_the_tail_agree_with_the_others),
         cmocka_unit_test(test_rough_gradients_by_few_collisions_are_near_the_others),
         cmocka_unit_test(test_gradients_that_few_collisions_do_not_tell_agree_with_the_cpu),
         cmocka_unit_test(test_incoherent_chains_agree_with_the_cpu),
