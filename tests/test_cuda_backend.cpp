@@ -21,6 +21,25 @@ void test_random_protocols_agree_with_cpu_and_reference(void **)
     }
 }
 
+/** Batches of up to 150 qubits, free and fixed ones: summed by few of their collisions, by all, or not at all. */
+void test_random_long_protocols_agree_with_the_cpu(void **)
+{
+    std::mt19937_64 random(17);
+    for (int i = 0; i < 12; i++) {
+        task given;
+        std::vector<int64_t> qubits(static_cast<size_t>(whole(&random, 1, 4)));
+        int64_t collisions = 0;
+        for (int64_t &batch : qubits)
+            collisions += batch = whole(&random, 1, 150);
+        set_problem(&given, whole(&random, 4, 20), qubits, whole(&random, 1, static_cast<int>(collisions)));
+        for (size_t b = 1; b < qubits.size(); b++)
+            if (whole(&random, 0, 1) == 0)
+                given.batches[b] = {qubits[b], true, uniform(&random, 0.0, 1.0), uniform(&random, 0.0, 1.0)};
+        add_random_points(&given, 3, &random);
+        assert_close(evaluate_on("cuda", given, true), evaluate_on("cpu", given, true), true);
+    }
+}
+
 void test_losses_alone_agree_with_the_cpu(void **)
 {
     std::mt19937_64 random(12);
@@ -390,6 +409,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_random_protocols_agree_with_cpu_and_reference),
+        cmocka_unit_test(test_random_long_protocols_agree_with_the_cpu),
         cmocka_unit_test(test_losses_alone_agree_with_the_cpu),
         cmocka_unit_test(test_a_coarse_band_agrees_with_the_cpu),
         cmocka_unit_test(test_chains_may_have_coarser_bands),

@@ -259,6 +259,20 @@ static void long_batches_match_the_tangents(void **state)
         }
 }
 
+/* Within 1e-8, for where terms cancel sums by few collisions leave more than rounding. */
+static void random_long_protocols_match_the_tangents(void **state)
+{
+    (void)state;
+    uint64_t random = 27;
+    for (int i = 0; i < 60; i++) {
+        struct protocol protocol;
+        protocol_draw(&protocol, &random, random_integer(&random, 2, 30), (size_t)random_integer(&random, 1, 3),
+                      400);
+        protocol.problem.band_tolerance = 1e-16;
+        assert_gradient_within(&protocol.problem, &protocol.point, 100.0);
+    }
+}
+
 /* At c = 0, q = 0 and q = 1 a batch keeps what it finds diagonal, or the vacuum; the derivative by its x or q does
  * not, and reaches the loss through the batches beside it. */
 static void corners_beside_other_batches_match_the_tangents(void **state)
@@ -595,6 +609,7 @@ int main(void)
         cmocka_unit_test(a_single_collision_matches_the_tangents),
         cmocka_unit_test(a_long_stream_matches_the_tangents),
         cmocka_unit_test(long_batches_match_the_tangents),
+        cmocka_unit_test(random_long_protocols_match_the_tangents),
         cmocka_unit_test(corners_beside_other_batches_match_the_tangents),
         cmocka_unit_test(a_stream_of_two_checkpoint_depths_matches_the_tangents),
         cmocka_unit_test(a_moving_window_keeps_the_gradient),
