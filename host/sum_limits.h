@@ -10,7 +10,7 @@
 /** Most by which sums by few collisions may differ from looser ones. Where the terms are not as smooth as such sums
  * need, the difference is about the error; else it is far more. */
 struct mm_sum_limits {
-    double relative; /* to the sum of |terms|: rounding alone leaves that much of them */
+    double relative; /* to the sum of |terms| */
     double absolute; /* for each unit of lambda, which weighs the terms, from 1 on */
 };
 
