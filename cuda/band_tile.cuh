@@ -36,8 +36,8 @@
 
 enum {
     MM_TILE_EXIT_STEP = 2,
-    MM_TILE_PUBLISH_STEP = 4,
-    MM_TILE_SUMS = 6, /* doubles that a warp publishes with its edges, in pairs */
+    MM_TILE_PUBLISH_STEP = 4, /* diagonals from one look at where the band ends to the next */
+    MM_TILE_SUMS = 6,         /* doubles that a warp publishes with its edges, in pairs */
 };
 
 /** Threads of a block. */

@@ -70,42 +70,13 @@ cusolverStatus_t spoil_solution(cusolverDnHandle_t handle, cusolverDnParams_t pa
     return status;
 }
 
-/** A solver that errs without a word is found out by the check, and only by it. */
-void test_wrong_solutions_do_not_pass_the_check(void **)
-{
-    task given;
-    set_problem(&given, 20, {8, 6}, 4);
-    std::mt19937_64 random(32);
-    add_random_points(&given, 1, &random);
-    outcome expected = evaluate_on("cpu", given, true), found = expected;
-    const char *reason;
-    mm_cuda_libraries libraries;
-    assert_true(mm_cuda_libraries_find(&libraries, &reason));
-    libraries.cusolverDnXsyevBatched = spoil_solution;
-    mm_sweep_ways ways = {};
-    assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
-    for (bool check : {false, true}) {
-        mm_cuda_worker worker = {};
-        const mm_cuda_job job = {given.points.data(), found.evaluations.data(), found.gradients.data(), 2};
-        mm_cuda_item item = {0, mm_chain_class_first(&given.problem), false, false, false, false, false};
-        assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &ways, &libraries, nullptr), MM_OK);
-        mm_cuda_worker_share(&worker, 64 << 20);
-        worker.eigen.check = check;
-        assert_int_equal(mm_cuda_worker_evaluate(&worker, job, 1, &item, nullptr), MM_OK);
-        assert_int_equal(worker.eigen_failures, check ? 1 : 0);
-        mm_cuda_worker_close(&worker);
-    }
-    mm_sweep_ways_free(&ways);
-    assert_close(found, expected, true);
-}
-
 /** Evaluates a task on a worker of its own.
+ *  @param check  whether solutions of the eigenvalue solver are looked at
  *  @param every  whether gradients are summed by every collision from the beginning
- *  @return gradients that were summed again */
-size_t evaluate_on_worker(const task &given, const mm_sweep_ways &ways, bool every, outcome *result)
+ *  @return the worker as it was closed: its counters */
+mm_cuda_worker evaluate_on_worker(const task &given, const mm_cuda_libraries &libraries, const mm_sweep_ways &ways,
+                                  bool check, bool every, outcome *result)
 {
-    const char *reason;
-    mm_cuda_libraries libraries;
     mm_cuda_worker worker = {};
     std::vector<mm_cuda_item> items;
     const size_t count = given.points.size(), free_batches = mm_problem_free_batches(&given.problem);
@@ -114,13 +85,34 @@ size_t evaluate_on_worker(const task &given, const mm_sweep_ways &ways, bool eve
                              free_batches};
     for (size_t i = 0; i < count; i++)
         items.push_back({i, mm_chain_class_first(&given.problem), false, every, false, false, false});
-    assert_true(mm_cuda_libraries_find(&libraries, &reason));
     assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, &ways, &libraries, nullptr), MM_OK);
     mm_cuda_worker_share(&worker, 64 << 20);
+    worker.eigen.check = check;
     assert_int_equal(mm_cuda_worker_evaluate(&worker, job, count, items.data(), nullptr), MM_OK);
-    const size_t again = worker.summed_again;
+    const mm_cuda_worker counted = worker;
     mm_cuda_worker_close(&worker);
-    return again;
+    return counted;
+}
+
+/** A solver that errs without a word is found out by the check, and only by it. */
+void test_wrong_solutions_do_not_pass_the_check(void **)
+{
+    task given;
+    set_problem(&given, 20, {8, 6}, 4);
+    std::mt19937_64 random(32);
+    add_random_points(&given, 1, &random);
+    outcome expected = evaluate_on("cpu", given, true), found;
+    const char *reason;
+    mm_cuda_libraries libraries;
+    assert_true(mm_cuda_libraries_find(&libraries, &reason));
+    libraries.cusolverDnXsyevBatched = spoil_solution;
+    mm_sweep_ways ways = {};
+    assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
+    for (bool check : {false, true})
+        assert_int_equal(evaluate_on_worker(given, libraries, ways, check, false, &found).eigen_failures,
+                         check ? 1 : 0);
+    mm_sweep_ways_free(&ways);
+    assert_close(found, expected, true);
 }
 
 /** Sums that are not trusted, here because nothing is near enough, give way to sums by every collision. */
@@ -135,14 +127,17 @@ void test_sums_that_do_not_hold_are_taken_again(void **)
     given.points[1].band_tolerance = 1e-7;
     const double never = INFINITY;
     given.points[2].gradient_limit = &never;
+    const char *reason;
+    mm_cuda_libraries libraries;
     mm_sweep_ways ways = {};
+    assert_true(mm_cuda_libraries_find(&libraries, &reason));
     assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
-    assert_in_range(evaluate_on_worker(given, ways, false, &found), 0, 2);
+    assert_in_range(evaluate_on_worker(given, libraries, ways, false, false, &found).summed_again, 0, 2);
     assert_close(found, evaluate_on("cuda", given, true), true);
-    assert_int_equal(evaluate_on_worker(given, ways, true, &expected), 0);
+    assert_int_equal(evaluate_on_worker(given, libraries, ways, false, true, &expected).summed_again, 0);
     for (mm_way &way : ways.ways)
         way.limits = {0.0, 0.0};
-    assert_int_equal(evaluate_on_worker(given, ways, false, &found), 3);
+    assert_int_equal(evaluate_on_worker(given, libraries, ways, false, false, &found).summed_again, 3);
     assert_same_bits(found, expected);
     mm_sweep_ways_free(&ways);
 }

@@ -34,7 +34,7 @@ static void gradients_match_the_fixtures(void **state)
     assert_int_equal(fclose(file), 0);
 }
 
-/* ------------------------------------------------------------------------------------- on its own memory */
+/* ----------------------------------------------------------------------- where gradients have been wrong */
 
 /* Points where the sums over few collisions do not hold, so that states are computed again during the sweep, and
  * where these need more diagonals than the run did: the adjoint used to be lost then. A second evaluation finds the
@@ -54,11 +54,9 @@ static void a_sweep_that_needs_more_memory_keeps_the_adjoint(void **state)
         for (int rough = 0; rough < 2; rough++) {
             const struct mm_point point = {
                 .g = g, .lambda = 1.0, .parameters = parameters[i], .band_tolerance = rough ? 1e-6 : 0.0};
-            const struct mm_solver_options options = {.backend = "cpu", .threads = 1};
             struct mm_channel_gradient gradients[2];
             struct mm_evaluation evaluation;
-            struct mm_solver *solver;
-            assert_int_equal(mm_solver_open(&solver, &problem, &options, NULL), MM_OK);
+            struct mm_solver *solver = open_solver("cpu", NULL, &problem);
             for (int j = 0; j < 2; j++)
                 assert_int_equal(mm_solver_evaluate(solver, 1, &point, &evaluation, &gradients[j], NULL), MM_OK);
             mm_solver_close(solver);
