@@ -168,9 +168,11 @@ double time_backend(const struct mm_backend *backend, void *state, const struct 
     return best;
 }
 
-void *open_backend(const struct mm_backend *backend, const struct work &work, int threads)
+void *open_backend(const struct mm_backend *backend, const struct work &work, int threads,
+                   enum mm_eigen_method method = MM_EIGEN_CUSOLVER)
 {
     struct mm_solver_options options = {};
+    options.eigen_method = method;
     struct mm_error error = {};
     void *state = nullptr;
     options.threads = threads;
@@ -192,11 +194,20 @@ void report_shares(const char *title, const struct mm_cuda_times &times)
     printf("\n");
 }
 
+struct eigen_solver {
+    enum mm_eigen_method method;
+    const char *name;
+};
+
+constexpr struct eigen_solver EIGEN_SOLVERS[] = {{MM_EIGEN_CUSOLVER, "cusolver"},
+                                                 {MM_EIGEN_TRIDIAGONAL, "tridiagonal"}};
+
 /** Where the time goes, with the classes of the chains known; and the propagation's share of the device's limit. */
-void report_stages(const struct work &work, size_t count, double elements, double peak)
+void report_stages(const struct work &work, size_t count, const struct eigen_solver &solver, double elements,
+                   double peak)
 {
     for (bool gradients : {false, true}) {
-        void *state = open_backend(&mm_backend_cuda, work, 1);
+        void *state = open_backend(&mm_backend_cuda, work, 1, solver.method);
         mm_cuda_measure(state);
         time_backend(&mm_backend_cuda, state, work, count, gradients);
         mm_cuda_measure(state);
@@ -211,25 +222,37 @@ void report_stages(const struct work &work, size_t count, double elements, doubl
     }
 }
 
-void report_rates(const struct work &work, size_t count)
+/** Losses or gradients a second. */
+double rate_of(const struct mm_backend *backend, void *state, const struct work &work, size_t count, bool gradients)
 {
-    const int threads = omp_get_max_threads();
-    const size_t cpu_count = std::min(count, CPU_POINTS_PER_THREAD * static_cast<size_t>(threads));
-    void *cuda = open_backend(&mm_backend_cuda, work, 1);
-    void *cpu = open_backend(&mm_backend_cpu, work, threads);
+    return static_cast<double>(count) / time_backend(backend, state, work, count, gradients);
+}
+
+/** @param on_cpu  rates of losses and gradients */
+void report_rates(const struct work &work, size_t count, const struct eigen_solver &solver, const double *on_cpu)
+{
+    void *cuda = open_backend(&mm_backend_cuda, work, 1, solver.method);
     for (bool gradients : {false, true}) {
-        const double on_cuda =
-            static_cast<double>(count) / time_backend(&mm_backend_cuda, cuda, work, count, gradients);
-        const double on_cpu =
-            static_cast<double>(cpu_count) / time_backend(&mm_backend_cpu, cpu, work, cpu_count, gradients);
+        const double on_cuda = rate_of(&mm_backend_cuda, cuda, work, count, gradients);
         printf("%-10s cuda %12.1f /s    cpu (%d threads) %10.1f /s    ratio %.1f\n",
-               gradients ? "gradients" : "losses", on_cuda, threads, on_cpu, on_cuda / on_cpu);
+               gradients ? "gradients" : "losses", on_cuda, omp_get_max_threads(), on_cpu[gradients],
+               on_cuda / on_cpu[gradients]);
     }
     printf("gradients summed again by every collision: %.1f %%\n",
            100.0 * static_cast<double>(mm_cuda_gradients_summed_again(cuda)) /
                static_cast<double>(count * (REPETITIONS + 1)));
     printf("chains whose eigenvalues failed: %zu\n", mm_cuda_eigen_failures(cuda));
     mm_backend_cuda.close(cuda);
+}
+
+/** The same work on the host: rates of losses and gradients. */
+void measure_cpu(const struct work &work, size_t count, double *rates)
+{
+    const int threads = omp_get_max_threads();
+    const size_t cpu_count = std::min(count, CPU_POINTS_PER_THREAD * static_cast<size_t>(threads));
+    void *cpu = open_backend(&mm_backend_cpu, work, threads);
+    for (bool gradients : {false, true})
+        rates[gradients] = rate_of(&mm_backend_cpu, cpu, work, cpu_count, gradients);
     mm_backend_cpu.close(cpu);
 }
 
@@ -256,7 +279,13 @@ int main(int argc, char **argv)
     printf("%zu points of %lld qubits on %d levels\n", count, static_cast<long long>(qubits), levels);
     const double peak = measure_peak(properties.multiProcessorCount);
     printf("measured limit: %.4g FP64 multiply-adds/s\n", peak);
-    report_rates(work, count);
-    report_stages(work, count, count_elements(work, count), peak);
+    const double elements = count_elements(work, count);
+    double on_cpu[2];
+    measure_cpu(work, count, on_cpu);
+    for (const struct eigen_solver &solver : EIGEN_SOLVERS) {
+        printf("\neigenvalues by %s\n", solver.name);
+        report_rates(work, count, solver, on_cpu);
+        report_stages(work, count, solver, elements, peak);
+    }
     return 0;
 }

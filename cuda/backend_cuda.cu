@@ -123,7 +123,7 @@ mm_status of_device(int device, mm_status status, const struct mm_error *own, st
 
 /** Opens the workers of a device, and divides what is free then.
  *  @param processes  that do the same on this device */
-mm_status open_device(struct cuda_backend *cuda, int device, int processes, bool check_eigen,
+mm_status open_device(struct cuda_backend *cuda, int device, int processes, const struct mm_solver_options *options,
                       struct mm_error *error)
 {
     struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
@@ -134,7 +134,8 @@ mm_status open_device(struct cuda_backend *cuda, int device, int processes, bool
         mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, ways, &cuda->libraries, error);
         if (status != MM_OK)
             return status;
-        workers[i].eigen.check = check_eigen;
+        workers[i].eigen.check = options->check_eigen;
+        workers[i].eigen.method = options->eigen_method;
     }
     MM_CUDA_CHECK(error, cudaMemGetInfo(&free_bytes, &total_bytes));
     /* Of all its memory, because the other processes may have taken their part already. */
@@ -161,7 +162,7 @@ mm_status open_devices(struct cuda_backend *cuda, const struct mm_solver_options
         cuda->device_count++;
         struct mm_error own = {};
         mm_status status =
-            of_device(device, open_device(cuda, device, share.processes, options->check_eigen, &own), &own, error);
+            of_device(device, open_device(cuda, device, share.processes, options, &own), &own, error);
         if (status != MM_OK)
             return status;
     }
@@ -193,6 +194,9 @@ void cuda_device(const void *state, size_t size, char *text)
 {
     const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
     describe_devices(cuda->workers[0].device, cuda->device_count, size, text);
+    const size_t length = strlen(text);
+    if (cuda->workers[0].eigen.method == MM_EIGEN_TRIDIAGONAL)
+        snprintf(text + length, size - length, ", tridiagonal eigenvalue solver");
 }
 
 size_t cuda_preferred_points(const void *state)

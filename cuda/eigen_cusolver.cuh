@@ -1,57 +1,45 @@
-/* eigen_cusolver.cuh - passive energies of many chains at once (Eq. 10), and the projectors of their derivatives.
- */
+/* eigen_cusolver.cuh - symmetric eigenvalue problems of many matrices at once, by cuSOLVER. */
 #ifndef MM_EIGEN_CUSOLVER_CUH
 #define MM_EIGEN_CUSOLVER_CUH
 
-#include "chain_batch.cuh"
-#include "device_memory.cuh"
 #include "libraries.cuh"
 
-/** Handles and memory of one worker. Zero-initialise before mm_eigen_open. */
-struct mm_eigen_solver {
+/** Handles and work space on the host. Zero-initialise before mm_cusolver_open. */
+struct mm_cusolver {
     const struct mm_cuda_libraries *libraries;
-    cudaStream_t stream;
-    cusolverDnHandle_t cusolver;
+    cusolverDnHandle_t handle;
     cusolverDnParams_t parameters;
-    cublasHandle_t cublas;
-    struct mm_device_memory memory;
-    void *host_work; /* cuSOLVER's, on the host */
+    void *host_work;
     size_t host_work_bytes;
-    bool check; /* look at the residual and the orthogonality of every solution */
 };
 
-enum { MM_EIGEN_REJECTED = -1 }; /* info of a solution that did not pass the check */
-
-/** Chains of a batch whose states have the same size and kind. */
-struct mm_eigen_group {
-    const int *order; /* [count], device memory: rows of the batch */
+/** Matrices of the same size, device memory. */
+struct mm_cusolver_group {
     int count;
-    int levels;    /* live levels of all of them: rows of the eigenvalue problems */
-    bool diagonal; /* the states are diagonal: the populations are the eigenvalues */
-    bool vectors;  /* projectors are wanted */
+    int levels;       /* rows of each */
+    bool vectors;     /* eigenvectors are wanted */
+    double *matrices; /* [count][levels][levels], column-major, the lower triangle is read; out: unit eigenvectors,
+                         one a column */
+    double *values;   /* [count][levels], out: eigenvalues, ascending */
+    int *info;        /* [count], out: not 0 where there is no solution */
 };
 
-/** Creates the handles on a stream of the present device. Free with mm_eigen_close, after a failure too. */
-mm_status mm_eigen_open(struct mm_eigen_solver *solver, const struct mm_cuda_libraries *libraries,
-                        cudaStream_t stream, struct mm_error *error);
+/** Creates the handles on a stream of the present device. Free with mm_cusolver_close, after a failure too. */
+mm_status mm_cusolver_open(struct mm_cusolver *solver, const struct mm_cuda_libraries *libraries,
+                           cudaStream_t stream, struct mm_error *error);
 
-void mm_eigen_close(struct mm_eigen_solver *solver);
+void mm_cusolver_close(struct mm_cusolver *solver);
 
-/** Makes room for as many chains of a group as possible; group->count becomes their number, at least 1.
- *  Errors: MM_ERROR_DEVICE if there is no room for a single one. */
-mm_status mm_eigen_reserve(struct mm_eigen_solver *solver, struct mm_eigen_group *group, struct mm_error *error);
+/** Bytes of work space that a group needs. */
+mm_status mm_cusolver_work(const struct mm_cusolver *solver, const struct mm_cusolver_group &group,
+                           size_t *device_bytes, size_t *host_bytes, struct mm_error *error);
 
-/** Passive energies sum_k k r_k, with the eigenvalues r_k of the states sorted descending; waits for them.
- *  @param group    no more than there is room for
- *  @param passive  out: [count], memory of the solver on the host
- *  @param info     out: [count], the same; not 0 where there is no solution */
-mm_status mm_eigen_passive(struct mm_eigen_solver *solver, const struct mm_chain_batch &batch,
-                           const struct mm_eigen_group &group, const double **passive, const int **info,
-                           struct mm_error *error);
+/** Makes room for so much work space on the host. Errors: MM_ERROR_MEMORY. */
+mm_status mm_cusolver_reserve(struct mm_cusolver *solver, size_t host_bytes, struct mm_error *error);
 
-/** Derivatives sum_k k v_k v_k^T of the passive energies that mm_eigen_passive gave last for a group with vectors.
- *  @param projectors  out: [count][levels][levels], symmetric, device memory of the solver */
-mm_status mm_eigen_projectors(struct mm_eigen_solver *solver, const struct mm_eigen_group &group,
-                              const double **projectors, struct mm_error *error);
+/** Solves a group, for which there is room on the host.
+ *  @param work  device memory, as much as is needed */
+mm_status mm_cusolver_solve(const struct mm_cusolver *solver, const struct mm_cusolver_group &group, void *work,
+                            struct mm_error *error);
 
 #endif

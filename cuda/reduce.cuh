@@ -31,6 +31,15 @@ __device__ static inline int mm_warp(void)
     return (int)threadIdx.x / 32;
 }
 
+/** Sum over a warp, in every lane. */
+__device__ __forceinline__ double mm_warp_sum(double sum)
+{
+    MM_UNROLL
+    for (int distance = 16; distance > 0; distance /= 2)
+        sum += __shfl_xor_sync((unsigned)MM_ALL_LANES, sum, distance);
+    return sum;
+}
+
 /** Sums of two numbers over a warp at the price of one: lane 0 gets that of x, lane 16 that of y. */
 __device__ __forceinline__ double mm_warp_sum_pair(double x, double y)
 {

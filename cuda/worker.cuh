@@ -5,7 +5,7 @@
 #include "chain_plan.cuh"
 #include "chain_sort.cuh"
 #include "drawn_collision.h"
-#include "eigen_cusolver.cuh"
+#include "eigen.cuh"
 
 /** What a worker spends its time on. */
 enum mm_cuda_stage {

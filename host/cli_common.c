@@ -144,14 +144,16 @@ int cli_finish_output(int exit_code)
 
 /* ------------------------------------------------------------------------- commands that compute */
 
-enum { OPTION_BACKEND = 256, OPTION_SET, OPTION_THREADS, OPTION_CHECK_EIGEN, OPTION_JSON };
+enum { OPTION_BACKEND = 256, OPTION_SET, OPTION_THREADS, OPTION_EIGEN_SOLVER, OPTION_CHECK_EIGEN, OPTION_JSON };
 
 static const struct argp_option run_options[] = {
     {"backend", OPTION_BACKEND, "NAME", 0, "auto (default), cpu, cuda or reference", 0},
     {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "Replace a key of the configuration; may be repeated", 0},
     {"threads", OPTION_THREADS, "N", 0, "CPU threads (default: all that are available)", 0},
+    {"eigen-solver", OPTION_EIGEN_SOLVER, "NAME", 0,
+     "What finds eigenvalues on a CUDA device: cusolver (default) or tridiagonal, kernels of micromaser's own", 0},
     {"check-eigen", OPTION_CHECK_EIGEN, NULL, 0,
-     "For debugging: check every solution of cuSOLVER, its residual and its orthogonality", 0},
+     "For debugging: check every solution of it, its residual and its orthogonality", 0},
     {"json", OPTION_JSON, NULL, 0, "Print the results as one JSON object", 0},
     {0},
 };
@@ -164,6 +166,17 @@ static error_t add_override(struct cli_run *run, const char *text)
     run->overrides = overrides;
     run->overrides[run->override_count++] = text;
     return 0;
+}
+
+static error_t parse_eigen_solver(struct argp_state *state, const char *text, enum mm_eigen_method *method)
+{
+    static const char *const names[] = {[MM_EIGEN_CUSOLVER] = "cusolver", [MM_EIGEN_TRIDIAGONAL] = "tridiagonal"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *method = (enum mm_eigen_method)i;
+            return 0;
+        }
+    return cli_usage_error(state, "--eigen-solver '%s': must be cusolver or tridiagonal", text);
 }
 
 static error_t parse_run_option(int key, char *text, struct argp_state *state)
@@ -181,6 +194,8 @@ static error_t parse_run_option(int key, char *text, struct argp_state *state)
         failure = cli_parse_integer(state, "--threads", text, 1, CLI_THREADS_MAX, &threads);
         run->solver.threads = (int)threads;
         return failure;
+    case OPTION_EIGEN_SOLVER:
+        return parse_eigen_solver(state, text, &run->solver.eigen_method);
     case OPTION_CHECK_EIGEN:
         run->solver.check_eigen = true;
         return 0;

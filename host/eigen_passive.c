@@ -4,9 +4,8 @@
  * take an eighth of what LAPACK's divide and conquer does. They are good as far as two neighbouring eigenvalues
  * differ beside their size; where two do not, or anything else goes wrong, LAPACK finds all of them.
  *
- * A density matrix is known to some 1e-13 of its trace: what its collisions dropped and rounded. Eigenvalues below
- * that, negative ones among them, are noise. With p above it the derivative is p 1 - sum_k (p - k) v_k v_k^T, which
- * counts them as one level above the others.
+ * With p eigenvalues above the noise the derivative is p 1 - sum_k (p - k) v_k v_k^T, which counts the others as
+ * one level above these.
  */
 #include <math.h>
 
@@ -14,12 +13,7 @@
 
 #include "cpu_band.h"
 #include "eigen_lapack.h"
-
-/** Noise of an eigenvalue relative to the trace. */
-static const double NOISE = 1e-13;
-
-/** With eigenvalues further below zero than this, relative to the trace, a matrix is no density matrix. */
-static const double MOST_NOISE = 1e-10;
+#include "spectrum_limits.h"
 
 /** Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
 static const double LEAST_GAP = 1e-4;
@@ -62,8 +56,8 @@ static int count_populations(const struct mm_eigen *eigen, int levels, double *s
     int count = 0;
     for (int k = 0; k < levels; k++)
         trace += values[k];
-    *shift = fmax(NOISE * trace, -2.0 * values[0]);
-    if (!(values[0] >= -MOST_NOISE * trace))
+    *shift = fmax(MM_SPECTRUM_NOISE * trace, -2.0 * values[0]);
+    if (!(values[0] >= -MM_SPECTRUM_MOST_NOISE * trace))
         return 0;
     while (count < levels && values[levels - 1 - count] > *shift)
         count++;

@@ -14,6 +14,7 @@
 
 #include "band_layout.h"
 #include "cpu_vector.h"
+#include "spectrum_limits.h"
 #include "tridiagonal.h"
 
 enum {
@@ -22,9 +23,6 @@ enum {
     REFLECTORS_AT_ONCE = 4,
     BACK_VECTORS = MM_VECTOR_LENGTH == 8 ? 4 : 2,
 };
-
-/** A column whose square is below this counts as zero: it is far below what a double can tell beside 1. */
-static const double SMALLEST_SQUARE = 1e-280;
 
 /** Vectors of a pass. The update from the last step is A - v w^T - w v^T, the product wanted p = A u. */
 struct pass {
@@ -127,7 +125,7 @@ static void make_reflector(const struct pass *pass, int k)
     double scale = 0.0;
     target->below[k] = first;
     target->scales[k] = 0.0;
-    if (square > SMALLEST_SQUARE) {
+    if (square > MM_REFLECTOR_SMALLEST_SQUARE) {
         const double length = copysign(sqrt(first * first + square), first);
         target->below[k] = -length;
         target->scales[k] = (first + length) / length;

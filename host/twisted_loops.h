@@ -15,18 +15,10 @@
 #include <stdbool.h>
 
 #include "cpu_vector.h"
+#include "spectrum_limits.h"
 #include "tridiagonal.h"
 
-enum { TWISTED_VECTORS = 2, TWISTED_LANES = TWISTED_VECTORS * MM_VECTOR_LENGTH, TWISTED_PASSES = 5 };
-
-/** Where an eigenvalue is good enough: what is missing, relative to it. */
-static const double TWISTED_TOLERANCE = 1e-8;
-
-/** Keeps pivots that vanish from dividing, and leaves all others as they are. */
-static const double TWISTED_PIVOT = 1e-300;
-
-/** Elements below this count as zero, far from where squares would lose their precision and their speed. */
-static const double TWISTED_SMALLEST = 1e-100;
+enum { TWISTED_VECTORS = 2, TWISTED_LANES = TWISTED_VECTORS * MM_VECTOR_LENGTH };
 
 typedef mm_lane mm_mask __attribute__((vector_size(MM_VECTOR_BYTES)));
 
@@ -60,8 +52,8 @@ static void factorise(const struct twisted *twisted, const double *lambdas)
         for (int v = 0; v < TWISTED_VECTORS; v++) {
             const size_t down = (size_t)i * TWISTED_LANES + (size_t)v * MM_VECTOR_LENGTH;
             const size_t up = (size_t)j * TWISTED_LANES + (size_t)v * MM_VECTOR_LENGTH;
-            const mm_vector lower = target->products[i] / (top[v] + target->pivots[i] + TWISTED_PIVOT);
-            const mm_vector ratio = target->pivots[j] / (bottom[v] + target->squares[j] + TWISTED_PIVOT);
+            const mm_vector lower = target->products[i] / (top[v] + target->pivots[i] + MM_TWISTED_PIVOT);
+            const mm_vector ratio = target->pivots[j] / (bottom[v] + target->squares[j] + MM_TWISTED_PIVOT);
             store(twisted->lower + down, lower);
             store(twisted->upper + up, ratio * target->ratios[j]);
             store(twisted->top + down, top[v]);
@@ -104,7 +96,7 @@ MM_INLINE struct twist find_twist(const struct twisted *twisted, int lane)
 
 MM_INLINE mm_vector flush(mm_vector element)
 {
-    const mm_vector zero = {0}, smallest = zero + TWISTED_SMALLEST;
+    const mm_vector zero = {0}, smallest = zero + MM_TWISTED_SMALLEST;
     return (mm_vector)((mm_mask)element & ((element > smallest) | (element < -smallest)));
 }
 
@@ -144,7 +136,7 @@ static bool refine(const struct twisted *twisted, double *lambdas, double *vecto
         const mm_vector missing = twist.gamma / square;
         store(squares + lane, square);
         for (int i = 0; i < MM_VECTOR_LENGTH; i++) {
-            near = near && fabs(missing[i]) <= TWISTED_TOLERANCE * lambdas[lane + i];
+            near = near && fabs(missing[i]) <= MM_TWISTED_TOLERANCE * lambdas[lane + i];
             lambdas[lane + i] += missing[i];
         }
     }
@@ -173,7 +165,7 @@ static bool twisted_vectors(const struct mm_twisted *target)
     for (int first = 0; first < target->count; first += TWISTED_LANES) {
         int passes = 1;
         while (!refine(&twisted, target->values + first, target->vectors + first, squares))
-            if (++passes > TWISTED_PASSES)
+            if (++passes > MM_TWISTED_PASSES)
                 return false;
         scale_vectors(target, first, squares);
     }

@@ -169,6 +169,12 @@ MM_API void mm_state_free(struct mm_state *state);
 /** An opened backend bound to one problem. */
 struct mm_solver;
 
+/** What finds the eigenvalues of many states at once on a CUDA device. */
+enum mm_eigen_method {
+    MM_EIGEN_CUSOLVER,    /* cusolverDnXsyevBatched */
+    MM_EIGEN_TRIDIAGONAL, /* kernels of micromaser's own, for up to 512 live levels; beyond that cuSOLVER */
+};
+
 struct mm_solver_options {
     const char *backend;      /* "auto", "cpu", "cuda" or "reference"; NULL means "auto" */
     int threads;              /* CPU threads, 0 means all that are available */
@@ -176,8 +182,10 @@ struct mm_solver_options {
     int host_index;           /* this process among those of one run on this machine, from 0, .. */
     int host_count;           /* .. which divide its processors and devices among them; 0 or 1: it has them alone */
 
-    /* cuda backend, for debugging: look at the residual and the orthogonality of every solution of cuSOLVER. One
-     * that is not good enough counts as failed. It takes longer than everything else. */
+    enum mm_eigen_method eigen_method; /* cuda backend */
+
+    /* cuda backend, for debugging: look at the residual and the orthogonality of every solution of the eigenvalue
+     * solver. One that is not good enough counts as failed. It takes longer than everything else. */
     bool check_eigen;
 };
 

@@ -523,6 +523,7 @@ def test_bad_usage():
     for option in ("--threads", "--slots"):
         for value in ("0", "-1", "x", "1.5", "", "99999999999999999999"):
             refuse(["search", "small.ini", f"{option}={value}"], option, f"'{value}'", "whole number from 1")
+    refuse(["search", "small.ini", "--eigen-solver", "qr"], "--eigen-solver", "'qr'", "cusolver", "tridiagonal")
     for arguments in (["--bogus"], ["search", "--bogus"], ["search", "small.ini", "-o"], ["evaluate", "--json=1"]):
         result = run(*arguments)  # argp's own complaints
         assert result.returncode == 2 and result.stdout == "" and result.stderr.startswith("micromaser"), arguments

@@ -99,6 +99,19 @@ def test_checked_solutions_give_the_same_results():
     assert datasets("run.h5") == plain
 
 
+def test_both_eigenvalue_solvers_find_the_same_optima():
+    write("run.ini", CONFIGURATION)
+    assert run(*SEARCH).returncode == 0
+    with h5py.File("run.h5") as file:
+        expected = file["chains"]["loss"][...]
+        assert "tridiagonal" not in file.attrs["device"], file.attrs["device"]
+    ours = run(*SEARCH, "--eigen-solver", "tridiagonal", "--force")
+    assert ours.returncode == 0, ours.stderr
+    with h5py.File("run.h5") as file:
+        assert abs(file["chains"]["loss"][...] - expected).max() < 1e-8
+        assert "tridiagonal" in file.attrs["device"], file.attrs["device"]
+
+
 def test_info_tells_of_the_device():
     told = run("info")
     assert told.returncode == 0 and "available: emulated device, 1 device" in told.stdout, told.stdout
