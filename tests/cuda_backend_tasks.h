@@ -102,15 +102,27 @@ inline mm_solver_options options_of(const char *backend)
     return options;
 }
 
-inline mm_solver *open_solver(const mm_problem *problem, const char *backend)
+/** The cuda backend with its own eigenvalue solver. */
+inline mm_solver_options tridiagonal_options()
 {
-    const mm_solver_options options = options_of(backend);
+    mm_solver_options options = options_of("cuda");
+    options.eigen_method = MM_EIGEN_TRIDIAGONAL;
+    return options;
+}
+
+inline mm_solver *open_solver(const mm_problem *problem, const mm_solver_options &options)
+{
     mm_error error = {};
     mm_solver *solver = nullptr;
     if (mm_solver_open(&solver, problem, &options, &error) != MM_OK)
         fail_msg("%s", error.message);
-    assert_string_equal(mm_solver_backend(solver), backend);
+    assert_string_equal(mm_solver_backend(solver), options.backend);
     return solver;
+}
+
+inline mm_solver *open_solver(const mm_problem *problem, const char *backend)
+{
+    return open_solver(problem, options_of(backend));
 }
 
 inline outcome evaluate_with(mm_solver *solver, const task &given, bool gradients)
@@ -127,12 +139,17 @@ inline outcome evaluate_with(mm_solver *solver, const task &given, bool gradient
     return result;
 }
 
-inline outcome evaluate_on(const char *backend, const task &given, bool gradients)
+inline outcome evaluate_on(const mm_solver_options &options, const task &given, bool gradients)
 {
-    mm_solver *solver = open_solver(&given.problem, backend);
+    mm_solver *solver = open_solver(&given.problem, options);
     outcome result = evaluate_with(solver, given, gradients);
     mm_solver_close(solver);
     return result;
+}
+
+inline outcome evaluate_on(const char *backend, const task &given, bool gradients)
+{
+    return evaluate_on(options_of(backend), given, gradients);
 }
 
 inline void assert_near(const char *name, double found, double expected, double tolerance)

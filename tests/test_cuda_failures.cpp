@@ -11,10 +11,15 @@ void test_schedules_of_threads_and_blocks_do_not_show(void **)
 {
     task given;
     set_common_task(&given);
-    outcome ascending = evaluate_on("cuda", given, true);
-    for (std::uint64_t seed : {1, 5, 9}) {
-        emulation_set_schedule(seed);
-        assert_same_bits(evaluate_on("cuda", given, true), ascending);
+    for (const mm_solver_options &options : {options_of("cuda"), tridiagonal_options()}) {
+        emulation_set_schedule(0);
+        outcome ascending = evaluate_on(options, given, true);
+        for (const mm_evaluation &evaluation : ascending.evaluations)
+            assert_int_equal(evaluation.eigen_failures, 0);
+        for (std::uint64_t seed : {1, 5, 9}) {
+            emulation_set_schedule(seed);
+            assert_same_bits(evaluate_on(options, given, true), ascending);
+        }
     }
 }
 
