@@ -3,8 +3,9 @@
  * usage: bench_gpu [POINTS [LEVELS [QUBITS]]]
  *
  * The work is that of a search of the paper's identical stream: POINTS points, each with its own g, lambda, c and
- * q. A collision costs seven multiply-adds for every element of the live band; how many elements are alive is
- * counted on the cpu, whose windows are the same. The limit is a kernel of nothing but independent multiply-adds.
+ * q; and such a search, of POINTS chains. A collision costs seven multiply-adds for every element of the live band;
+ * how many elements are alive is counted on the cpu, whose windows are the same. The limit is a kernel of nothing
+ * but independent multiply-adds.
  */
 #include <algorithm>
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <omp.h>
 
 #include "collision.h"
+#include "micromaser.h"
 
 extern "C" {
 #include "cpu_run.h"
@@ -32,6 +34,8 @@ namespace
 constexpr int REPETITIONS = 3;
 constexpr size_t DISTINCT_POINTS = 64; /* what is counted on the cpu; the others repeat these */
 constexpr size_t CPU_POINTS_PER_THREAD = 16;
+constexpr size_t CPU_CHAINS_PER_THREAD = 8;
+constexpr size_t LAMBDAS = 4; /* of the search */
 
 constexpr int FMA_BLOCK_THREADS = 256;
 constexpr int FMA_BLOCKS_PER_MULTIPROCESSOR = 8;
@@ -228,32 +232,70 @@ double rate_of(const struct mm_backend *backend, void *state, const struct work 
     return static_cast<double>(count) / time_backend(backend, state, work, count, gradients);
 }
 
-/** @param on_cpu  rates of losses and gradients */
-void report_rates(const struct work &work, size_t count, const struct eigen_solver &solver, const double *on_cpu)
+/** Chains a second of a search of the same stream, from random starts to optima. */
+double chains_a_second(const char *backend, const struct work &work, size_t chains,
+                       enum mm_eigen_method method = MM_EIGEN_CUSOLVER)
+{
+    char text[256];
+    struct mm_config config = {};
+    struct mm_results results = {};
+    struct mm_search_options options = {};
+    struct mm_error error = {};
+    const int size = snprintf(text, sizeof text,
+                              "[cavity]\nlevels = %d\n[coupling]\ng = 0.7954\n[batch.1]\nqubits = %lld\n"
+                              "[loss]\nlambda = 1,10,100,1000\n[search]\nstarts = %zu\n",
+                              work.problem.levels, static_cast<long long>(work.batch.qubits),
+                              std::max<size_t>(chains / LAMBDAS, 1));
+    require(mm_config_parse("search", text, static_cast<size_t>(size), 0, nullptr, &config, &error), error);
+    require(mm_results_create(&results, &config, &error), error);
+    options.solver.backend = backend;
+    options.solver.eigen_method = method;
+    require(mm_search_run(&config, &options, &results, &error), error);
+    const double rate = static_cast<double>(mm_config_chains(&config)) / results.seconds;
+    mm_results_free(&results);
+    mm_config_free(&config);
+    return rate;
+}
+
+/** What the cpu backend does with all its threads. */
+struct cpu_rates {
+    double evaluations[2]; /* losses, gradients a second */
+    double chains;
+};
+
+/** The same work on the host, less of it. */
+struct cpu_rates measure_cpu(const struct work &work, size_t count)
+{
+    const size_t threads = static_cast<size_t>(omp_get_max_threads());
+    const size_t cpu_count = std::min(count, CPU_POINTS_PER_THREAD * threads);
+    struct cpu_rates rates;
+    void *cpu = open_backend(&mm_backend_cpu, work, static_cast<int>(threads));
+    for (bool gradients : {false, true})
+        rates.evaluations[gradients] = rate_of(&mm_backend_cpu, cpu, work, cpu_count, gradients);
+    mm_backend_cpu.close(cpu);
+    rates.chains = chains_a_second("cpu", work, std::min(count, CPU_CHAINS_PER_THREAD * threads));
+    return rates;
+}
+
+void report_rate(const char *what, double on_cuda, double on_cpu)
+{
+    printf("%-10s cuda %12.1f /s    cpu (%d threads) %10.1f /s    ratio %.1f\n", what, on_cuda,
+           omp_get_max_threads(), on_cpu, on_cuda / on_cpu);
+}
+
+void report_rates(const struct work &work, size_t count, const struct eigen_solver &solver,
+                  const struct cpu_rates &on_cpu)
 {
     void *cuda = open_backend(&mm_backend_cuda, work, 1, solver.method);
-    for (bool gradients : {false, true}) {
-        const double on_cuda = rate_of(&mm_backend_cuda, cuda, work, count, gradients);
-        printf("%-10s cuda %12.1f /s    cpu (%d threads) %10.1f /s    ratio %.1f\n",
-               gradients ? "gradients" : "losses", on_cuda, omp_get_max_threads(), on_cpu[gradients],
-               on_cuda / on_cpu[gradients]);
-    }
+    for (bool gradients : {false, true})
+        report_rate(gradients ? "gradients" : "losses", rate_of(&mm_backend_cuda, cuda, work, count, gradients),
+                    on_cpu.evaluations[gradients]);
     printf("gradients summed again by every collision: %.1f %%\n",
            100.0 * static_cast<double>(mm_cuda_gradients_summed_again(cuda)) /
                static_cast<double>(count * (REPETITIONS + 1)));
     printf("chains whose eigenvalues failed: %zu\n", mm_cuda_eigen_failures(cuda));
     mm_backend_cuda.close(cuda);
-}
-
-/** The same work on the host: rates of losses and gradients. */
-void measure_cpu(const struct work &work, size_t count, double *rates)
-{
-    const int threads = omp_get_max_threads();
-    const size_t cpu_count = std::min(count, CPU_POINTS_PER_THREAD * static_cast<size_t>(threads));
-    void *cpu = open_backend(&mm_backend_cpu, work, threads);
-    for (bool gradients : {false, true})
-        rates[gradients] = rate_of(&mm_backend_cpu, cpu, work, cpu_count, gradients);
-    mm_backend_cpu.close(cpu);
+    report_rate("chains", chains_a_second("cuda", work, count, solver.method), on_cpu.chains);
 }
 
 } // namespace
@@ -280,8 +322,7 @@ int main(int argc, char **argv)
     const double peak = measure_peak(properties.multiProcessorCount);
     printf("measured limit: %.4g FP64 multiply-adds/s\n", peak);
     const double elements = count_elements(work, count);
-    double on_cpu[2];
-    measure_cpu(work, count, on_cpu);
+    const struct cpu_rates on_cpu = measure_cpu(work, count);
     for (const struct eigen_solver &solver : EIGEN_SOLVERS) {
         printf("\neigenvalues by %s\n", solver.name);
         report_rates(work, count, solver, on_cpu);
