@@ -376,8 +376,8 @@ $(EMULATED_TESTS) $(EMULATED_PROGRAM):
 	    $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
 
 # The same tests on a device, but those that need an emulated one.
-GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_wigner \
-                                      test_cuda_robustness)
+GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_eigen test_cuda_sweep_ways \
+                                      test_cuda_wigner test_cuda_robustness)
 BENCH_GPU := $(BUILD)/gpu/bench_gpu
 define COMPILE_FOR_DEVICE
 @mkdir -p $(@D)
@@ -411,8 +411,8 @@ $(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_L
 
 # ------------------------------------------------------------------------------------------- testing, measuring
 
-.PHONY: check check-c check-gpu check-long check-sanitize check-slurm check-threads fuzz run-fuzz demo bench bench-gpu \
-        bench-store bench-deps figures
+.PHONY: check check-c check-gpu gpu-programs check-long check-sanitize check-slurm check-threads fuzz run-fuzz demo \
+        bench bench-gpu bench-store bench-deps figures
 check: $(PROGRAM) $(TEST_PROGRAMS) $(EMULATED_PROGRAM) $(if $(CUDA_OBJECTS),$(KERNEL_TABLE)) ## build and run every test
 	@$(if $(EMULATED_TESTS),:,echo 'Left out: the tests of the CUDA backend. They need g++ and the headers of CUDA.')
 	@tests/run_tests.sh $(BUILD)/check $(PYTHON_TEST) $(PROGRAM) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
@@ -460,13 +460,15 @@ run-fuzz: $(FUZZ_PROGRAMS)
 	done
 
 # Errors of memory and races of shared memory are looked for where the toolkit's checker is.
-ifneq ($(filter check-gpu bench-gpu,$(GOALS)),)
+ifneq ($(filter check-gpu bench-gpu gpu-programs,$(GOALS)),)
 ifeq ($(CUDA_OBJECTS),)
 $(error micromaser: there is no CUDA backend to run: $(strip $(CUDA_ABSENT)))
 endif
 endif
 COMPUTE_SANITIZER = $(firstword $(wildcard $(CUDA_TOP)/bin/compute-sanitizer) \
                                 $(call program,compute-sanitizer))
+gpu-programs: $(GPU_TESTS) $(BENCH_GPU) ## what check-gpu and bench-gpu run, built only
+
 check-gpu: $(GPU_TESTS) ## the tests of the CUDA backend on this machine's device
 	@tests/run_tests.sh $(BUILD)/check '' '' $(GPU_TESTS)
 	$(QUIET)set -e; for tool in memcheck racecheck; do \

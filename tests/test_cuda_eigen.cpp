@@ -148,11 +148,6 @@ class device_states
     device_states(const device_states &) = delete;
     device_states &operator=(const device_states &) = delete;
 
-    mm_eigen_solver *solver()
-    {
-        return &solver_;
-    }
-
     /** @param projectors  out: [count][n][n]; NULL: only values are computed */
     void solve(std::vector<double> *passive, std::vector<int> *info, std::vector<double> *projectors)
     {
