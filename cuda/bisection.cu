@@ -9,7 +9,7 @@
 #include "device_check.cuh"
 #include "eigen.cuh"
 #include "reduce.cuh"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 #include "tridiagonal.cuh"
 
 namespace
@@ -82,43 +82,16 @@ __device__ double find_value(const struct tridiagonal &matrix, int index, double
     return 0.5 * (low + high);
 }
 
-/** Eigenvalues above the noise; 0 where they are not those of a density matrix.
- *  @param dropped  bounds what the state has lost, and so how far an eigenvalue may be below zero
- *  @param shift    out: by how much the others may be below zero */
-__device__ int count_populations(const double *values, int levels, double dropped, double *shift)
-{
-    double trace = 0.0;
-    for (int k = 0; k < levels; k++)
-        trace += values[k];
-    *shift = fmax(MM_SPECTRUM_NOISE * trace, -2.0 * values[0]);
-    if (!(values[0] >= -fmax(MM_SPECTRUM_MOST_NOISE * trace, dropped)))
-        return 0;
-    int count = 0;
-    while (count < levels && values[levels - 1 - count] > *shift)
-        count++;
-    return count;
-}
-
 /** T + shift = L D L^T; returns whether D is positive. */
 __device__ bool factorise(const struct mm_tridiagonal_group &group, int matrix, double shift)
 {
-    const double *diagonal = mm_tridiagonal_find(group, matrix, MM_ROW_DIAGONAL),
-                 *below = mm_tridiagonal_find(group, matrix, MM_ROW_BELOW);
-    double *pivots = mm_tridiagonal_find(group, matrix, MM_ROW_PIVOTS),
-           *ratios = mm_tridiagonal_find(group, matrix, MM_ROW_RATIOS),
-           *squares = mm_tridiagonal_find(group, matrix, MM_ROW_SQUARES);
-    double pivot = diagonal[0] + shift;
-    bool positive = pivot > 0.0;
-    for (int i = 0; i + 1 < group.levels; i++) {
-        const double ratio = below[i] / pivot, square = below[i] * ratio;
-        pivots[i] = pivot;
-        ratios[i] = ratio;
-        squares[i] = square;
-        pivot = diagonal[i + 1] + shift - square;
-        positive = positive && pivot > 0.0;
-    }
-    pivots[group.levels - 1] = pivot;
-    return positive && isfinite(pivot);
+    const struct mm_tridiagonal_factors factors = {group.levels,
+                                                   mm_tridiagonal_find(group, matrix, MM_ROW_DIAGONAL),
+                                                   mm_tridiagonal_find(group, matrix, MM_ROW_BELOW),
+                                                   mm_tridiagonal_find(group, matrix, MM_ROW_PIVOTS),
+                                                   mm_tridiagonal_find(group, matrix, MM_ROW_RATIOS),
+                                                   mm_tridiagonal_find(group, matrix, MM_ROW_SQUARES)};
+    return mm_factorise(factors, shift);
 }
 
 /** One block a matrix. */
@@ -144,7 +117,7 @@ __global__ void __launch_bounds__(THREADS)
     if (factors) {
         double shift;
         const double dropped = batch.chains[order[matrix]].band_error;
-        const int populations = count_populations(values, levels, dropped, &shift);
+        const int populations = mm_count_populations(values, levels, dropped, &shift);
         const bool found = populations > 0 && factorise(group, matrix, shift);
         group.populations[matrix] = populations;
         group.shifts[matrix] = shift;

@@ -14,7 +14,7 @@
 
 #include "band_wide.cuh"
 #include "device_check.cuh"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 #include "tridiagonal.cuh"
 
 namespace
@@ -94,21 +94,6 @@ __device__ __forceinline__ void make_update(const struct reduction &block, int f
     __syncwarp();
 }
 
-/** A reflector's numbers, the same in all lanes. */
-struct reflector {
-    double below; /* what is left beside the diagonal */
-    double tau;
-    double scale; /* of the row, for u; 0: there is nothing to reflect */
-};
-
-__device__ struct reflector find_reflector(double first, double square)
-{
-    if (!(square > MM_REFLECTOR_SMALLEST_SQUARE))
-        return {first, 0.0, 0.0};
-    const double length = copysign(sqrt(first * first + square), first);
-    return {-length, (first + length) / length, 1.0 / (first + length)};
-}
-
 /** One warp: brings row k up to date in u; returns the square of what lies beyond column k+1. */
 __device__ __forceinline__ double take_row(const struct reduction &block, int k)
 {
@@ -135,7 +120,7 @@ __device__ __forceinline__ void take_step(const struct reduction &block, const s
         make_update(block, k, scales[k - 1]);
     const double square = take_row(block, k), diagonal = block.u[k];
     const bool last = k + 1 == block.levels;
-    const struct reflector reflector = find_reflector(last ? 0.0 : block.u[k + 1], square);
+    const struct mm_reflector reflector = mm_find_reflector(last ? 0.0 : block.u[k + 1], square);
     __syncwarp();
     double *row = mm_tridiagonal_square(group, group.reflectors, matrix) + k * block.levels;
     for (int i = k + mm_lane(); i < block.levels && !last; i += 32) {

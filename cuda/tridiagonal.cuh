@@ -2,7 +2,7 @@
  *
  * The states of a group, A = Q T Q^T, become tridiagonal (householder.cu), their eigenvalues are found by bisection
  * (bisection.cu), the eigenvectors of T by twisted factorisations (twisted.cu), and these are taken back by Q
- * (householder.cu): as on the cpu (host/eigen_passive.c), and by its limits (host/spectrum_limits.h).
+ * (householder.cu): as on the cpu (host/eigen_passive.c), and by its limits (host/spectrum.h).
  */
 #ifndef MM_CUDA_TRIDIAGONAL_CUH
 #define MM_CUDA_TRIDIAGONAL_CUH

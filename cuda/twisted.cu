@@ -10,7 +10,7 @@
 #include "device_check.cuh"
 #include "eigen.cuh"
 #include "reduce.cuh"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 #include "tridiagonal.cuh"
 
 namespace

@@ -13,7 +13,7 @@
 
 #include "cpu_band.h"
 #include "eigen_lapack.h"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 
 /** Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
 static const double LEAST_GAP = 1e-4;
@@ -21,22 +21,15 @@ static const double LEAST_GAP = 1e-4;
 /** T + shift = L D L^T; returns whether D is positive. */
 static bool factorise(const struct mm_eigen *eigen, int levels, double shift)
 {
-    const double *diagonal = mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL),
-                 *below = mm_eigen_row(eigen, levels, MM_EIGEN_BELOW);
-    double *pivots = mm_eigen_row(eigen, levels, MM_EIGEN_PIVOTS),
-           *ratios = mm_eigen_row(eigen, levels, MM_EIGEN_RATIOS);
-    double *squares = mm_eigen_row(eigen, levels, MM_EIGEN_SQUARES);
-    double pivot = diagonal[0] + shift;
-    for (int i = 0; i + 1 < levels; i++) {
-        pivots[i] = pivot;
-        ratios[i] = below[i] / pivot;
-        squares[i] = below[i] * ratios[i];
-        if (!(pivot > 0.0))
-            return false;
-        pivot = diagonal[i + 1] + shift - squares[i];
-    }
-    pivots[levels - 1] = pivot;
-    return pivot > 0.0 && isfinite(pivot);
+    const struct mm_tridiagonal_factors factors = {
+        .levels = levels,
+        .diagonal = mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL),
+        .below = mm_eigen_row(eigen, levels, MM_EIGEN_BELOW),
+        .pivots = mm_eigen_row(eigen, levels, MM_EIGEN_PIVOTS),
+        .ratios = mm_eigen_row(eigen, levels, MM_EIGEN_RATIOS),
+        .squares = mm_eigen_row(eigen, levels, MM_EIGEN_SQUARES),
+    };
+    return mm_factorise(factors, shift);
 }
 
 /** Whether neighbours among some eigenvalues, descending, are far enough apart. */
@@ -46,22 +39,6 @@ static bool are_apart(const double *values, int count)
         if (!(values[k] - values[k + 1] >= LEAST_GAP * values[k]))
             return false;
     return true;
-}
-
-/** Eigenvalues above the noise, and by how much the others may be below zero; 0 where that cannot be told. */
-static int count_populations(const struct mm_eigen *eigen, int levels, double *shift)
-{
-    const double *values = eigen->values;
-    double trace = 0.0;
-    int count = 0;
-    for (int k = 0; k < levels; k++)
-        trace += values[k];
-    *shift = fmax(MM_SPECTRUM_NOISE * trace, -2.0 * values[0]);
-    if (!(values[0] >= -MM_SPECTRUM_MOST_NOISE * trace))
-        return 0;
-    while (count < levels && values[levels - 1 - count] > *shift)
-        count++;
-    return count;
 }
 
 /** Length of vector k, the largest eigenvalue's being 0, of so many. */
@@ -127,7 +104,7 @@ mm_status mm_eigen_passive_derivative(struct mm_eigen *eigen, int levels, bool o
     if (status != MM_OK)
         return status;
     *energy = mm_eigen_passive_energy(eigen, levels);
-    int count = count_populations(eigen, levels, &shift);
+    int count = mm_count_populations(eigen->values, levels, 0.0, &shift);
     if (!find_leading_vectors(eigen, &reduced, count, shift, over_roots)) {
         count = levels;
         status = find_all_vectors(eigen, &reduced, over_roots, error);

@@ -14,7 +14,7 @@
 
 #include "band_layout.h"
 #include "cpu_vector.h"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 #include "tridiagonal.h"
 
 enum {
@@ -122,18 +122,12 @@ static void make_reflector(const struct pass *pass, int k)
     const double first = pass->u[k + 1];
     pass->u[k + 1] = 0.0;
     const double square = dot(k + 1, pass->rows, pass->u, pass->u);
-    double scale = 0.0;
-    target->below[k] = first;
-    target->scales[k] = 0.0;
-    if (square > MM_REFLECTOR_SMALLEST_SQUARE) {
-        const double length = copysign(sqrt(first * first + square), first);
-        target->below[k] = -length;
-        target->scales[k] = (first + length) / length;
-        scale = 1.0 / (first + length);
-    }
+    const struct mm_reflector reflector = mm_find_reflector(first, square);
+    target->below[k] = reflector.below;
+    target->scales[k] = reflector.tau;
     for (int i = (k + 1) / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK; i < pass->rows; i += MM_VECTOR_LENGTH)
-        store(pass->u + i, load(pass->u + i) * scale);
-    pass->u[k + 1] = scale != 0.0 ? 1.0 : 0.0;
+        store(pass->u + i, load(pass->u + i) * reflector.scale);
+    pass->u[k + 1] = reflector.scale != 0.0 ? 1.0 : 0.0;
     const int start = k / MM_COLUMN_BLOCK * MM_COLUMN_BLOCK;
     memcpy(target->matrix + (size_t)k * target->stride + start, pass->u + start,
            (size_t)(pass->rows - start) * sizeof(double));

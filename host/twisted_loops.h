@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #include "cpu_vector.h"
-#include "spectrum_limits.h"
+#include "spectrum.h"
 #include "tridiagonal.h"
 
 enum { TWISTED_VECTORS = 2, TWISTED_LANES = TWISTED_VECTORS * MM_VECTOR_LENGTH };
