@@ -83,6 +83,17 @@ mm_status mm_device_memory_stage(struct mm_device_memory *memory, enum mm_array 
     return MM_OK;
 }
 
+mm_status mm_device_memory_download(struct mm_device_memory *memory, enum mm_array array, size_t bytes,
+                                    cudaStream_t stream, struct mm_error *error)
+{
+    mm_status status = mm_device_memory_stage(memory, array, bytes, error);
+    if (status != MM_OK)
+        return status;
+    MM_CUDA_CHECK(error, cudaMemcpyAsync(memory->staging[array].pinned, memory->arrays[array].device, bytes,
+                                         cudaMemcpyDeviceToHost, stream));
+    return MM_OK;
+}
+
 void mm_device_memory_free(struct mm_device_memory *memory)
 {
     for (int array = 0; array < MM_ARRAY_COUNT; array++) {

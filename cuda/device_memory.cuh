@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <cuda_runtime.h>
+
 #include "micromaser.h"
 
 /** Every array a worker needs. Each is an allocation of its own, so that tools that look for accesses outside of
@@ -61,6 +63,10 @@ mm_status mm_device_memory_reserve(struct mm_device_memory *memory, const size_t
 /** Makes the pinned twin of an array at least so large; it loses its contents where it grows. */
 mm_status mm_device_memory_stage(struct mm_device_memory *memory, enum mm_array array, size_t bytes,
                                  struct mm_error *error);
+
+/** Brings the first `bytes` of an array to its pinned twin once the stream has come so far; does not wait. */
+mm_status mm_device_memory_download(struct mm_device_memory *memory, enum mm_array array, size_t bytes,
+                                    cudaStream_t stream, struct mm_error *error);
 
 void mm_device_memory_free(struct mm_device_memory *memory);
 

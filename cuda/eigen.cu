@@ -313,18 +313,6 @@ mm_status solve(struct mm_eigen_solver *solver, const struct mm_chain_batch &bat
     return status == MM_OK && solver->check ? check_solutions(solver, batch, group, error) : status;
 }
 
-/** Brings the first `bytes` of an array to its pinned twin. */
-mm_status download(struct mm_eigen_solver *solver, enum mm_array array, size_t bytes, struct mm_error *error)
-{
-    mm_status status = mm_device_memory_stage(&solver->memory, array, bytes, error);
-    if (status != MM_OK)
-        return status;
-    MM_CUDA_CHECK(error,
-                  cudaMemcpyAsync(mm_staged<void>(solver->memory, array), mm_on_device<void>(solver->memory, array),
-                                  bytes, cudaMemcpyDeviceToHost, solver->stream));
-    return MM_OK;
-}
-
 } // namespace
 
 mm_status mm_eigen_passive(struct mm_eigen_solver *solver, const struct mm_chain_batch &batch,
@@ -339,9 +327,11 @@ mm_status mm_eigen_passive(struct mm_eigen_solver *solver, const struct mm_chain
     MM_CUDA_CHECK(error, MM_LAUNCH(sum_passive_energy, blocks, BLOCK_THREADS, 0, solver->stream, group.count,
                                    group.levels, mm_on_device<double>(solver->memory, MM_ARRAY_EIGENVALUES),
                                    mm_on_device<double>(solver->memory, MM_ARRAY_PASSIVE)));
-    status = download(solver, MM_ARRAY_PASSIVE, count * sizeof(double), error);
+    status =
+        mm_device_memory_download(&solver->memory, MM_ARRAY_PASSIVE, count * sizeof(double), solver->stream, error);
     if (status == MM_OK)
-        status = download(solver, MM_ARRAY_INFO, count * sizeof(int), error);
+        status =
+            mm_device_memory_download(&solver->memory, MM_ARRAY_INFO, count * sizeof(int), solver->stream, error);
     if (status != MM_OK)
         return status;
     MM_CUDA_CHECK(error, cudaStreamSynchronize(solver->stream));

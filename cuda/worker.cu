@@ -172,11 +172,5 @@ mm_status mm_cuda_worker_begin(struct mm_cuda_worker *worker, const struct mm_ch
 mm_status mm_cuda_worker_download(struct mm_cuda_worker *worker, enum mm_array array, size_t bytes,
                                   struct mm_error *error)
 {
-    mm_status status = mm_device_memory_stage(&worker->memory, array, bytes, error);
-    if (status != MM_OK)
-        return status;
-    MM_CUDA_CHECK(error,
-                  cudaMemcpyAsync(mm_staged<void>(worker->memory, array), mm_on_device<void>(worker->memory, array),
-                                  bytes, cudaMemcpyDeviceToHost, worker->stream));
-    return MM_OK;
+    return mm_device_memory_download(&worker->memory, array, bytes, worker->stream, error);
 }
