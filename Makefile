@@ -480,8 +480,9 @@ check-gpu: $(GPU_TESTS) ## the tests of the CUDA backend on this machine's devic
 	done
 
 bench-gpu: $(BENCH_GPU) ## speed of the CUDA backend beside the cpu's, kept in bench/results
-	@$(BENCH_GPU) >$(BUILD)/gpu/bench.txt && cat $(BUILD)/gpu/bench.txt \
-	    && mkdir -p bench/results && cp $(BUILD)/gpu/bench.txt bench/results/gpu-$$(date -u +%Y-%m-%d).txt
+	@$(BENCH_GPU) >$(BUILD)/gpu/bench.txt && cat $(BUILD)/gpu/bench.txt && mkdir -p bench/results \
+	    && device=$$(sed -n '1s/,.*//p' $(BUILD)/gpu/bench.txt | tr -cs 'A-Za-z0-9\n' - | tr A-Z a-z) \
+	    && cp $(BUILD)/gpu/bench.txt "bench/results/$$(date -u +%Y-%m-%d)-$$device.txt"
 
 demo: $(PROGRAM) $(COMPARE_OPTIMA) ## find the paper's optima from random starts and compare them
 	@data/demo.sh $(PROGRAM) $(COMPARE_OPTIMA) $(BUILD)/demo

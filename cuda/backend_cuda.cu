@@ -14,6 +14,7 @@
 
 #include <omp.h>
 
+#include "density.cuh"
 #include "device_check.cuh"
 #include "host_backend.cuh"
 #include "worker.cuh"
@@ -42,6 +43,8 @@ struct cuda_backend {
 
 /* ------------------------------------------------------------------------------------ opening, closing */
 
+constexpr char NO_CODE[] = "CUDA built in, but without code for this device: build it with CUDA_ARCHS=native";
+
 /** A machine without a driver, or whose driver is older than the runtime built in, has no device for us. */
 const char *reason_of(cudaError_t outcome)
 {
@@ -51,6 +54,8 @@ const char *reason_of(cudaError_t outcome)
         return "CUDA built in, no device";
     case cudaErrorInsufficientDriver:
         return "CUDA built in, no device: there is no driver, or it is too old for this program";
+    case cudaErrorNoKernelImageForDevice:
+        return NO_CODE;
     default:
         return cudaGetErrorString(outcome);
     }
@@ -72,7 +77,9 @@ bool cuda_available(size_t size, char *text)
     struct mm_cuda_libraries libraries;
     const char *reason = nullptr;
     int count = 0;
-    const cudaError_t outcome = cudaGetDeviceCount(&count);
+    cudaError_t outcome = cudaGetDeviceCount(&count);
+    if (outcome == cudaSuccess && count > 0)
+        outcome = mm_cuda_code();
     if (outcome != cudaSuccess || count == 0) {
         (void)cudaGetLastError();
         reason = reason_of(outcome);
@@ -129,6 +136,11 @@ mm_status open_device(struct cuda_backend *cuda, int device, int processes, cons
     struct mm_cuda_worker *workers = &cuda->workers[cuda->worker_count];
     const struct mm_sweep_ways *ways = cuda->free_batches > 0 ? &cuda->ways : nullptr;
     size_t free_bytes = 0, total_bytes = 0;
+    MM_CUDA_CHECK(error, cudaSetDevice(device));
+    const cudaError_t code = mm_cuda_code();
+    if (code == cudaErrorNoKernelImageForDevice)
+        return mm_fail(error, MM_ERROR_BACKEND, "CUDA device %d: %s", device, NO_CODE);
+    MM_CUDA_CHECK_OUTCOME(error, code, "cudaFuncGetAttributes");
     for (int i = 0; i < WORKERS_PER_DEVICE; i++) {
         cuda->worker_count++;
         mm_status status = mm_cuda_worker_open(&workers[i], device, cuda->problem, ways, &cuda->libraries, error);

@@ -68,6 +68,15 @@ __device__ double bound_of(const struct tridiagonal &matrix)
     return diagonal + 2.0 * sqrt(square);
 }
 
+/** Whether T has neither infinities nor NAN, which comparisons do not see. */
+__device__ bool is_finite(const struct tridiagonal &matrix)
+{
+    double sum = 0.0;
+    for (int i = 0; i < matrix.levels; i++)
+        sum += fabs(matrix.rows[i].x) + matrix.rows[i].y;
+    return isfinite(sum);
+}
+
 /** Eigenvalue `index`, ascending. */
 __device__ double find_value(const struct tridiagonal &matrix, int index, double bound)
 {
@@ -113,8 +122,8 @@ __global__ void __launch_bounds__(THREADS)
     __syncthreads();
     if (threadIdx.x > 0)
         return;
-    group.info[matrix] = 0;
-    if (factors) {
+    group.info[matrix] = is_finite(tridiagonal) ? 0 : MM_EIGEN_REJECTED;
+    if (factors && group.info[matrix] == 0) {
         double shift;
         const double dropped = batch.chains[order[matrix]].band_error;
         const int populations = mm_count_populations(values, levels, dropped, &shift);

@@ -81,7 +81,8 @@ struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_
 {
     struct mm_chain_class next = size;
     if (window.levels > size.columns)
-        next.columns = mm_class_columns(window.levels + window.levels / 4); /* it will go on growing */
+        next.columns = mm_class_columns(
+            std::min(window.levels + window.levels / 4, int{MM_LEVELS_MAX})); /* it will go on growing */
     if (window.bands > size.bands)
         next.bands = mm_class_bands(window.bands, next.columns);
     return next;

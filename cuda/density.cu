@@ -98,6 +98,12 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS, 4)
 
 } // namespace
 
+cudaError_t mm_cuda_code(void)
+{
+    cudaFuncAttributes attributes;
+    return cudaFuncGetAttributes(&attributes, start_chain);
+}
+
 mm_status mm_cuda_start(const struct mm_chain_batch &batch, int count, const int *order, cudaStream_t stream,
                         struct mm_error *error)
 {

@@ -10,6 +10,9 @@
 /* In all of these `order` is [count] in device memory: rows of the batch, each at most once. They return
  * MM_ERROR_DEVICE if the launch fails. */
 
+/** Whether the program has code for the present device: cudaSuccess, or why not. */
+cudaError_t mm_cuda_code(void);
+
 /** Puts the vacuum into chains: state, window, and all that is summed up, derivatives included, to zero. g,
  * lambda, band_tolerance and way of the chains are kept. */
 mm_status mm_cuda_start(const struct mm_chain_batch &batch, int count, const int *order, cudaStream_t stream,

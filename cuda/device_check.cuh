@@ -67,11 +67,14 @@ inline const char *mm_cusolver_status_name(cusolverStatus_t status)
 /* Each of these makes a function that returns mm_status return MM_ERROR_DEVICE if the call fails.
  * `error` is a struct mm_error *, which may be NULL. */
 
-#define MM_CUDA_CHECK(error, call)                                                                                 \
+#define MM_CUDA_CHECK(error, call) MM_CUDA_CHECK_OUTCOME(error, call, #call)
+
+/* The same for an outcome that has been looked at already; `text` is that of the call. */
+#define MM_CUDA_CHECK_OUTCOME(error, outcome, text)                                                                \
     do {                                                                                                           \
-        cudaError_t mm_outcome = (call);                                                                           \
+        cudaError_t mm_outcome = (outcome);                                                                        \
         if (mm_outcome != cudaSuccess)                                                                             \
-            return mm_device_failure(error, cudaGetErrorName(mm_outcome), cudaGetErrorString(mm_outcome), #call);  \
+            return mm_device_failure(error, cudaGetErrorName(mm_outcome), cudaGetErrorString(mm_outcome), text);   \
     } while (0)
 
 #define MM_CUBLAS_CHECK(error, call)                                                                               \

@@ -24,7 +24,7 @@ mm_status allocate(struct mm_device_memory *memory, int array, size_t bytes, str
                        "the CUDA device has no %zu bytes more, beside the %zu in use here; fewer slots need less",
                        bytes, memory->used);
     }
-    MM_CUDA_CHECK(error, outcome);
+    MM_CUDA_CHECK_OUTCOME(error, outcome, "cudaMalloc");
     memory->arrays[array].bytes = bytes;
     memory->used += bytes;
     return MM_OK;

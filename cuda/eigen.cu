@@ -95,9 +95,15 @@ __device__ double symmetric_element(const double *matrix, int levels, int n, int
     return matrix[static_cast<size_t>(column) * static_cast<size_t>(levels) + static_cast<size_t>(row)];
 }
 
-/** Sets info where R V - V L or V^T V - 1 has an element above the tolerance. One block a vector. */
+/** Most that an element of R V - V L and of V^T V - 1 may be. */
+struct tolerances {
+    double residual;
+    double product;
+};
+
+/** Sets info where an element of R V - V L or V^T V - 1 is above its tolerance. One block a vector. */
 __global__ void check_vectors(int levels, const int *populations, const double *matrices, const double *vectors,
-                              const double *values, double tolerance, int *info)
+                              const double *values, struct tolerances tolerances, int *info)
 {
     const int j = static_cast<int>(blockIdx.x);
     const int unknown = levels - known_vectors(populations, levels, static_cast<int>(blockIdx.y));
@@ -114,7 +120,7 @@ __global__ void check_vectors(int levels, const int *populations, const double *
             residual += symmetric_element(matrix, levels, i, m) * vector[m];
             product += all[static_cast<size_t>(i) * size + static_cast<size_t>(m)] * vector[m];
         }
-        if (!(fabs(residual) <= tolerance && fabs(product) <= tolerance))
+        if (!(fabs(residual) <= tolerances.residual && fabs(product) <= tolerances.product))
             info[blockIdx.y] = MM_EIGEN_REJECTED;
     }
 }
@@ -266,7 +272,8 @@ mm_status check_solutions(struct mm_eigen_solver *solver, const struct mm_chain_
                           const struct mm_eigen_group &group, struct mm_error *error)
 {
     double *originals = mm_on_device<double>(solver->memory, MM_ARRAY_PROJECTORS);
-    const double tolerance = 64.0 * group.levels * DBL_EPSILON; /* the states have trace 1 */
+    const double rounding = 64.0 * group.levels * DBL_EPSILON; /* the states have trace 1 */
+    const struct tolerances tolerances = {rounding, by_library(solver, group) ? rounding : MM_TWISTED_PRODUCT_MOST};
     const dim3 grid(static_cast<unsigned int>(group.levels), static_cast<unsigned int>(group.count));
     mm_status status =
         mm_cuda_expand(batch, group.count, group.order, group.levels, 0.0, originals, solver->stream, error);
@@ -274,7 +281,7 @@ mm_status check_solutions(struct mm_eigen_solver *solver, const struct mm_chain_
         return status;
     MM_CUDA_CHECK(error, MM_LAUNCH(check_vectors, grid, BLOCK_THREADS, 0, solver->stream, group.levels,
                                    populations_of(solver, group), originals, vectors_of(solver, group),
-                                   mm_on_device<double>(solver->memory, MM_ARRAY_EIGENVALUES), tolerance,
+                                   mm_on_device<double>(solver->memory, MM_ARRAY_EIGENVALUES), tolerances,
                                    mm_on_device<int>(solver->memory, MM_ARRAY_INFO)));
     return MM_OK;
 }

@@ -14,6 +14,10 @@
 
 enum { MM_HOUSEHOLDER_LEVELS_MAX = 512 }; /* rows that the lanes of a warp hold in registers, 16 a lane */
 
+/** Products of two unit vectors up to this do not show in a gradient. Beyond it they are those of close
+ * eigenvalues, of which there may be two beside each other, not three. */
+constexpr double MM_TWISTED_PRODUCT_MOST = 1e-9;
+
 /** Numbers of a tridiagonal matrix T and of T + shift = L D L^T; rows of mm_tridiagonal_group.rows. */
 enum mm_tridiagonal_row {
     MM_ROW_DIAGONAL,

@@ -23,9 +23,7 @@ constexpr int THREADS = 128;
  * vectors come to right angles. */
 constexpr double FINE_TOLERANCE = 1e-13;
 
-/** Products of neighbouring unit vectors: what counts as one of close eigenvalues, of which there may be two beside
- *  each other, not three; and beyond which both vectors are the same. */
-constexpr double OVERLAP_CLOSE = 1e-9;
+/** Product of neighbouring unit vectors beyond which both are the same. */
 constexpr double OVERLAP_MOST = 0.99999;
 
 /** One eigenvalue's part of a group; columns are read and written with a stride of the levels. */
@@ -151,7 +149,7 @@ __device__ bool find_shares(const struct mm_tridiagonal_group &group, int matrix
     mm_tridiagonal_find(group, matrix, MM_ROW_BEFORE)[k] =
         first ? 0.0 : 0.5 * (in_before - out_before) * weights[-1];
     mm_tridiagonal_find(group, matrix, MM_ROW_AFTER)[k] = last ? 0.0 : 0.5 * (in_after - out_after) * weights[1];
-    return fabs(after) <= OVERLAP_MOST && fmin(fabs(before), fabs(after)) <= OVERLAP_CLOSE;
+    return fabs(after) <= OVERLAP_MOST && fmin(fabs(before), fabs(after)) <= MM_TWISTED_PRODUCT_MOST;
 }
 
 /** One block a matrix. Asking for four a multiprocessor keeps the compiler from spilling to fit five. */

@@ -14,6 +14,13 @@ namespace
 constexpr size_t CHAINS_PER_MULTIPROCESSOR = 8; /* twice what runs at a time in the larger register classes */
 constexpr size_t EIGEN_SHARE = 4; /* one part in so many of the memory is for the eigenvalue problems */
 
+mm_status upload(int64_t **target, const int64_t *values, size_t bytes, struct mm_error *error)
+{
+    MM_CUDA_CHECK(error, cudaMalloc(target, bytes));
+    MM_CUDA_CHECK(error, cudaMemcpy(*target, values, bytes, cudaMemcpyHostToDevice));
+    return MM_OK;
+}
+
 mm_status upload_batch_ends(struct mm_cuda_worker *worker, struct mm_error *error)
 {
     const struct mm_problem *problem = worker->problem;
@@ -24,12 +31,9 @@ mm_status upload_batch_ends(struct mm_cuda_worker *worker, struct mm_error *erro
     int64_t end = 0;
     for (size_t b = 0; b < problem->batch_count; b++)
         ends[b] = end += problem->batches[b].qubits;
-    cudaError_t outcome = cudaMalloc(&worker->batch_ends, bytes);
-    if (outcome == cudaSuccess)
-        outcome = cudaMemcpy(worker->batch_ends, ends, bytes, cudaMemcpyHostToDevice);
+    mm_status status = upload(&worker->batch_ends, ends, bytes, error);
     free(ends);
-    MM_CUDA_CHECK(error, outcome);
-    return MM_OK;
+    return status;
 }
 
 } // namespace

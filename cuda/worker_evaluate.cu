@@ -136,6 +136,24 @@ void set_classes(const struct pass &pass)
     }
 }
 
+/** Takes the chains that are run again out of the order: nothing more is asked of this run of theirs. */
+mm_status keep_finished(struct pass *pass, struct mm_error *error)
+{
+    int *order = mm_staged<int>(pass->worker->memory, MM_ARRAY_ORDER);
+    int *keys = mm_staged<int>(pass->worker->memory, MM_ARRAY_KEYS);
+    int kept = 0;
+    for (int place = 0; place < pass->finished; place++)
+        if (pass->items[order[place]].finished) {
+            order[kept] = order[place];
+            keys[kept++] = keys[place];
+        }
+    if (kept < pass->finished)
+        MM_CUDA_CHECK(error, cudaMemcpyAsync(pass->order, order, static_cast<size_t>(kept) * sizeof(int),
+                                             cudaMemcpyHostToDevice, pass->worker->stream));
+    pass->finished = kept;
+    return MM_OK;
+}
+
 /* --------------------------------------------------------------------------------------------- spectra */
 
 /** Fills the evaluation of one chain; the ergotropy is never negative.
@@ -380,7 +398,8 @@ mm_status run_pass(struct pass *pass, struct mm_error *error)
     if (status != MM_OK)
         return status;
     set_classes(*pass);
-    return pass->finished > 0 ? finish_pass(pass, error) : MM_OK;
+    status = keep_finished(pass, error);
+    return status == MM_OK && pass->finished > 0 ? finish_pass(pass, error) : status;
 }
 
 /** Whether two items may go through the device together. */

@@ -235,6 +235,24 @@ void take_line(void *context, const char *name, bool available, const char *text
         *static_cast<description *>(context) = {true, available, text};
 }
 
+/** A program built for other devices than the one there: no loss of a device, which one would try again. */
+void test_a_device_without_code_for_it_is_not_used(void **)
+{
+    task given;
+    mm_error error = {};
+    mm_solver *solver = nullptr;
+    set_problem(&given, 6, {3}, 2);
+    mm_solver_options options = options_of("cuda");
+    emulation_fail_after(2, cudaErrorNoKernelImageForDevice); /* the first one counts the devices */
+    assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_ERROR_BACKEND);
+    assert_non_null(strstr(error.message, "without code for this device"));
+    options.backend = "auto";
+    emulation_fail_after(2, cudaErrorNoKernelImageForDevice);
+    assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
+    assert_string_equal(mm_solver_backend(solver), "cpu");
+    mm_solver_close(solver);
+}
+
 void test_without_a_device_auto_takes_the_cpu(void **)
 {
     task given;
@@ -293,6 +311,7 @@ int main()
         DEVICE_TEST(test_every_failing_call_is_reported),
         DEVICE_TEST(test_a_lost_device_is_a_device_error),
         DEVICE_TEST(test_every_failing_call_of_drawn_collisions_is_reported),
+        DEVICE_TEST(test_a_device_without_code_for_it_is_not_used),
         DEVICE_TEST(test_without_a_device_auto_takes_the_cpu),
     };
     return cmocka_run_group_tests_name("cuda failures", tests, nullptr, nullptr);

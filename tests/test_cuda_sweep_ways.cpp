@@ -238,11 +238,26 @@ void test_losses_keep_nothing(void **)
     assert_int_equal(wanted[MM_ARRAY_WINDOWS], 0);
 }
 
+/** Kernels have room for MM_LEVELS_MAX columns, and no more. */
+void test_no_class_has_more_columns_than_there_are_levels(void **)
+{
+    const schedule given({free_batch(10)}, 2);
+    mm_problem problem = given.problem;
+    problem.levels = MM_LEVELS_AUTO;
+    mm_chain_class size = mm_chain_class_first(&problem);
+    while (size.columns < MM_LEVELS_MAX)
+        size = mm_chain_class_next(size, {size.columns + MM_WINDOW_STEP, 1});
+    assert_int_equal(size.columns, MM_LEVELS_MAX);
+    for (int levels = 64; levels <= MM_LEVELS_MAX; levels += 64)
+        assert_in_range(mm_chain_class_own(&problem, {levels, 1}).columns, levels, MM_LEVELS_MAX);
+}
+
 } // namespace
 
 int main()
 {
     const CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_class_has_more_columns_than_there_are_levels),
         cmocka_unit_test(test_ways_keep_what_their_plans_need),
         cmocka_unit_test(test_every_collision_counts_on_the_last_way),
         cmocka_unit_test(test_segments_hold_what_is_kept),

@@ -64,7 +64,7 @@ def test_a_search_that_loses_its_device_is_saved_and_gone_on_with():
         if "is not available" in lost.stderr:  # it was lost before it was taken: as if there were none
             assert lost.returncode == 2 and rows("run.h5") == 0, told
         else:  # the first calls ask for no certain device
-            assert lost.returncode == 75 and ("CUDA device 0: " in lost.stderr or call < 4), told
+            assert lost.returncode == 75 and ("CUDA device 0: " in lost.stderr or call < 5), told
         if rows("run.h5") > 0:
             assert "emulated device" in lost.stderr, told
             assert "run the same command again" in lost.stderr, told
@@ -91,25 +91,33 @@ def test_an_evolution_that_loses_its_device_is_gone_on_with():
 
 
 def test_checked_solutions_give_the_same_results():
-    write("run.ini", CONFIGURATION)
-    assert run(*SEARCH).returncode == 0
-    plain = datasets("run.h5")
-    checked = run(*SEARCH, "--check-eigen", "--force")
-    assert checked.returncode == 0, checked.stderr
-    assert datasets("run.h5") == plain
+    batches = "[batch.1]\nqubits = 30\n[batch.2]\nqubits = 20\nc = 0.3\nq = 0.4\n[batch.3]\nqubits = 25\n"
+    narrow = CONFIGURATION.replace("levels = 10", "levels = auto").replace("starts = 5\niterations = 8", "starts = 1\niterations = 1")
+    for configuration in (CONFIGURATION, narrow.replace("[batch.1]\nqubits = 12\n", batches)):
+        write("run.ini", configuration)
+        for solver in ("cusolver", "tridiagonal"):
+            assert run(*SEARCH, "--eigen-solver", solver, "--force").returncode == 0
+            plain = datasets("run.h5")
+            checked = run(*SEARCH, "--eigen-solver", solver, "--check-eigen", "--force")
+            assert checked.returncode == 0, checked.stderr
+            assert datasets("run.h5") == plain, solver
+            with h5py.File("run.h5") as file:
+                assert file["chains"]["eigen_failures"][...].sum() == 0, solver
 
 
-def test_both_eigenvalue_solvers_find_the_same_optima():
-    write("run.ini", CONFIGURATION)
-    assert run(*SEARCH).returncode == 0
-    with h5py.File("run.h5") as file:
-        expected = file["chains"]["loss"][...]
-        assert "tridiagonal" not in file.attrs["device"], file.attrs["device"]
-    ours = run(*SEARCH, "--eigen-solver", "tridiagonal", "--force")
-    assert ours.returncode == 0, ours.stderr
-    with h5py.File("run.h5") as file:
-        assert abs(file["chains"]["loss"][...] - expected).max() < 1e-8
-        assert "tridiagonal" in file.attrs["device"], file.attrs["device"]
+def test_every_backend_ends_at_the_same_optima():
+    stream = CONFIGURATION.replace("levels = 10", "levels = 60").replace("qubits = 12", "qubits = 300")
+    stream = stream.replace("lambda = 1,10", "lambda = 10").replace("starts = 5\niterations = 8", "starts = 2")
+    write("run.ini", stream)
+    losses = {}
+    for backend, solver in (("cpu", "cusolver"), ("cuda", "cusolver"), ("cuda", "tridiagonal")):
+        done = run(*SEARCH, "--backend", backend, "--eigen-solver", solver, "--force")
+        assert done.returncode == 0, done.stderr
+        with h5py.File("run.h5") as file:
+            assert ("tridiagonal" in file.attrs["device"]) == (solver == "tridiagonal"), file.attrs["device"]
+            losses[backend, solver] = file["chains"]["loss"][...]
+    for found in losses.values():
+        assert abs(found - losses["cpu", "cusolver"]).max() < 1e-6, losses
 
 
 def test_info_tells_of_the_device():

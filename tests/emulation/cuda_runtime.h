@@ -33,6 +33,7 @@
     X(cudaErrorDevicesUnavailable, 46, "CUDA-capable device(s) is/are busy or unavailable")                        \
     X(cudaErrorInvalidDeviceFunction, 98, "invalid device function")                                               \
     X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                                \
+    X(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device")            \
     X(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                                       \
     X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                                              \
     X(cudaErrorNotReady, 600, "device not ready")                                                                  \
