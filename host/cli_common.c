@@ -168,6 +168,16 @@ static error_t add_override(struct cli_run *run, const char *text)
     return 0;
 }
 
+/** Here already, because a finished search opens none. */
+static error_t check_backend(const struct argp_state *state, const char *text)
+{
+    static const char *const names[] = {"auto", "cpu", "cuda", "reference"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0)
+            return 0;
+    return cli_usage_error(state, "--backend '%s': must be auto, cpu, cuda or reference", text);
+}
+
 static error_t parse_eigen_solver(struct argp_state *state, const char *text, enum mm_eigen_method *method)
 {
     static const char *const names[] = {[MM_EIGEN_CUSOLVER] = "cusolver", [MM_EIGEN_TRIDIAGONAL] = "tridiagonal"};
@@ -187,7 +197,7 @@ static error_t parse_run_option(int key, char *text, struct argp_state *state)
     switch (key) {
     case OPTION_BACKEND:
         run->solver.backend = text;
-        return 0;
+        return check_backend(state, text);
     case OPTION_SET:
         return add_override(run, text);
     case OPTION_THREADS:

@@ -82,7 +82,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         command->task = text;
         return 0;
     case OPTION_MAX_TIME:
-        return cli_parse_duration(state, "--max-time", text, &command->max_seconds);
+        failure = cli_parse_duration(state, "--max-time", text, &command->max_seconds);
+        return failure != 0 || command->max_seconds > 0.0
+                   ? failure
+                   : cli_usage_error(state, "--max-time '%s': must be more than 0", text);
     case OPTION_PATIENCE:
         return cli_parse_duration(state, "--patience", text, &command->patience);
     case OPTION_FOLD_EVERY:

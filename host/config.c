@@ -140,7 +140,12 @@ static mm_status make_g_from_chambers(struct draft *draft, struct mm_error *erro
         }
         draft->config.g[k] = g;
     }
-    return MM_OK;
+    struct mm_error repeated;
+    mm_status status = mm_check_distinct(count, draft->config.g, &repeated);
+    if (status != MM_ERROR_INPUT)
+        return status == MM_OK ? MM_OK : mm_fail(error, status, "%s", repeated.message);
+    snprintf(reason, sizeof reason, "among those of g by Eq. 9 %.100s", repeated.message);
+    return mm_settings_fail(&draft->settings, MM_KEY_Q, 0, reason, error);
 }
 
 static mm_status make_g(struct draft *draft, struct mm_error *error)

@@ -133,7 +133,8 @@ struct mm_channel_gradient {
  *  @param evaluation  of the same point
  *  @param channel     [free batches], of the same point
  *  @param gradient    [free batches][2], out: dL/dc, dL/dq. dL/dq is +-infinity where x has an infinite slope
- *                     in q (q = 0 or 1 with c > 0) and the channel gradient there is not zero. */
+ *                     in q (q = 0 or 1 with c > 0) and the channel gradient there is not zero. Where it
+ *                     is zero the slope through x counts as none; what it tends to is found at a q inside. */
 MM_API void mm_gradient_population(const struct mm_problem *problem, const double *parameters,
                                    const struct mm_evaluation *evaluation,
                                    const struct mm_channel_gradient *channel, double *gradient);

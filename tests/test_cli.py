@@ -443,6 +443,18 @@ def test_evaluate_json():
         assert abs(difference - derivative) < 1e-6 * max(1, abs(derivative)), (i, difference, derivative)
 
 
+def test_evaluate_gradient_where_coherence_vanishes():
+    # With one batch the loss depends on x^2 = c^2 q (1-q), and has a slope where that of x is infinite.
+    write("small.ini", SMALL.replace("[batch.2]\nqubits = 5\nc = 0.25\nq = 0.5\n[batch.3]\nqubits = 8\n", ""))
+    base, step = evaluate([0.5, 0])["loss"], 1e-6
+    slope = (4 * evaluate([0.5, step])["loss"] - evaluate([0.5, 2 * step])["loss"] - 3 * base) / (2 * step)
+    for backend in ("cpu", "reference"):
+        for q in (0, 1e-300, 1e-40, 1e-30, 1e-20):
+            found = evaluate([0.5, q], "--gradient", "--backend", backend)
+            assert abs(found["gradient"][1] - slope) < 1e-6 * max(1, abs(slope)), (backend, q, found, slope)
+            assert found["loss"] == evaluate([0.5, q], "--backend", backend)["loss"]
+
+
 def test_evaluate_infinite_gradient_is_null():
     write("small.ini", SMALL)
     gradient = evaluate([0.5, 0, 0.5, 0.5], "--gradient")["gradient"]
@@ -523,6 +535,8 @@ def test_bad_usage():
     for option in ("--threads", "--slots"):
         for value in ("0", "-1", "x", "1.5", "", "99999999999999999999"):
             refuse(["search", "small.ini", f"{option}={value}"], option, f"'{value}'", "whole number from 1")
+    refuse(["search", "small.ini", "--backend", "gpu"], "--backend", "'gpu'", "auto, cpu, cuda or reference")
+    refuse(["search", "small.ini", "--max-time", "0"], "--max-time", "'0'", "more than 0")
     refuse(["search", "small.ini", "--eigen-solver", "qr"], "--eigen-solver", "'qr'", "cusolver", "tridiagonal")
     for arguments in (["--bogus"], ["search", "--bogus"], ["search", "small.ini", "-o"], ["evaluate", "--json=1"]):
         result = run(*arguments)  # argp's own complaints
@@ -540,6 +554,7 @@ def test_bad_values():
         refuse(["search", "bad.ini"], "bad.ini", *mentions)
         refuse(["evaluate", "bad.ini", "--params", "0,0,0,0"], "bad.ini", *mentions)
 
+    bad("g = 0.7,0.8", "Q = 1,2\nm = 4,16", "coupling.Q", "1.57079", "repeated")
     bad("q = 0.5", "q = 1.5", "batch.2.q", "1.5")
     bad("c = 0.25", "c = -0.1", "batch.2.c", "-0.1")
     bad("c = 0.25", "c = nan", "batch.2.c", "nan")
