@@ -32,8 +32,9 @@ void mm_hdf5_fail_on_difference(struct mm_hdf5 *hdf5, const char *what, const ch
         here += length + (here[length] == '\n');
     }
     char reason[MM_ERROR_MESSAGE_SIZE];
-    snprintf(reason, sizeof reason, "belongs to another %s: %.*s there '%.*s', here '%.*s'", what, shown(section),
-             section, shown(there), there, shown(here), here);
+    const bool of_sections = *there == '[' || *here == '[';
+    snprintf(reason, sizeof reason, "belongs to another %s: %s%.*s there '%.*s', here '%.*s'", what,
+             of_sections ? "after " : "", shown(section), section, shown(there), there, shown(here), here);
     mm_hdf5_fail(hdf5, MM_ERROR_INPUT, reason);
 }
 
