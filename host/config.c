@@ -140,12 +140,7 @@ static mm_status make_g_from_chambers(struct draft *draft, struct mm_error *erro
         }
         draft->config.g[k] = g;
     }
-    struct mm_error repeated;
-    mm_status status = mm_check_distinct(count, draft->config.g, &repeated);
-    if (status != MM_ERROR_INPUT)
-        return status == MM_OK ? MM_OK : mm_fail(error, status, "%s", repeated.message);
-    snprintf(reason, sizeof reason, "among those of g by Eq. 9 %.100s", repeated.message);
-    return mm_settings_fail(&draft->settings, MM_KEY_Q, 0, reason, error);
+    return MM_OK;
 }
 
 static mm_status make_g(struct draft *draft, struct mm_error *error)

@@ -211,15 +211,15 @@ static int compare_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-mm_status mm_check_distinct(size_t count, const double *values, struct mm_error *error)
+static mm_status check_distinct(const struct mm_list *list, struct mm_error *error)
 {
-    double *sorted = calloc(count, sizeof *sorted);
+    double *sorted = calloc(list->count, sizeof *sorted);
     if (sorted == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a list of %zu values", count);
-    memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_numbers);
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a list of %zu values", list->count);
+    memcpy(sorted, list->values, list->count * sizeof *sorted);
+    qsort(sorted, list->count, sizeof *sorted, compare_numbers);
     mm_status status = MM_OK;
-    for (size_t i = 1; i < count && status == MM_OK; i++)
+    for (size_t i = 1; i < list->count && status == MM_OK; i++)
         if (sorted[i] == sorted[i - 1]) {
             char text[MM_NUMBER_TEXT_SIZE];
             mm_number_text(sorted[i], text);
@@ -237,7 +237,7 @@ mm_status mm_list_parse(const char *text, const struct mm_list_limits *limits, s
     if (status == MM_OK)
         status = expand_items(limits, list, error);
     if (status == MM_OK)
-        status = mm_check_distinct(list->count, list->values, error);
+        status = check_distinct(list, error);
     if (status != MM_OK)
         mm_list_free(list);
     return status;

@@ -54,10 +54,6 @@ struct mm_list_limits {
 mm_status mm_list_parse(const char *text, const struct mm_list_limits *limits, struct mm_list *list,
                         struct mm_error *error);
 
-/** Looks whether some numbers differ from each other. Errors: MM_ERROR_INPUT (the message names one that does not),
- *  MM_ERROR_MEMORY. */
-mm_status mm_check_distinct(size_t count, const double *values, struct mm_error *error);
-
 /** Writes a list so that mm_list_parse gives the same list; long ones go on after a comma on indented lines.
  *  The caller checks the stream for errors. */
 void mm_list_write(FILE *stream, const struct mm_list *list);

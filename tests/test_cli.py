@@ -554,7 +554,6 @@ def test_bad_values():
         refuse(["search", "bad.ini"], "bad.ini", *mentions)
         refuse(["evaluate", "bad.ini", "--params", "0,0,0,0"], "bad.ini", *mentions)
 
-    bad("g = 0.7,0.8", "Q = 1,2\nm = 4,16", "coupling.Q", "1.57079", "repeated")
     bad("q = 0.5", "q = 1.5", "batch.2.q", "1.5")
     bad("c = 0.25", "c = -0.1", "batch.2.c", "-0.1")
     bad("c = 0.25", "c = nan", "batch.2.c", "nan")
