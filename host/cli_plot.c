@@ -156,11 +156,28 @@ static mm_status write_outputs(const struct plot_command *command, const struct 
     return status;
 }
 
+/* Whether two outputs, there or not, would be one file: of one name in one folder. */
+static bool is_same_output(const char *one, const char *other)
+{
+    const char *const paths[] = {one, other};
+    const char *names[2];
+    char folders[2][PATH_MAX];
+    for (size_t i = 0; i < 2; i++) {
+        const char *slash = strrchr(paths[i], '/');
+        names[i] = slash == NULL ? paths[i] : slash + 1;
+        snprintf(folders[i], sizeof folders[i], "%.*s.", (int)(names[i] - paths[i]), paths[i]);
+    }
+    return strcmp(names[0], names[1]) == 0 && cli_is_same_file(folders[0], folders[1]);
+}
+
 static mm_status check_outputs(const struct plot_command *command, enum mm_picture_format *format,
                                struct mm_error *error)
 {
     mm_status status = MM_OK;
-    if (command->picture_path != NULL)
+    if (command->picture_path != NULL && command->data_path != NULL &&
+        is_same_output(command->picture_path, command->data_path))
+        status = mm_fail(error, MM_ERROR_INPUT, "%s: picture and --data are the same file", command->data_path);
+    if (status == MM_OK && command->picture_path != NULL)
         status = mm_picture_format_find(command->picture_path, format, error);
     if (status == MM_OK && command->picture_path != NULL)
         status = mm_output_file_check(command->picture_path, command->replace, error);

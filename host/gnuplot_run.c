@@ -18,14 +18,14 @@
 mm_status mm_picture_format_find(const char *path, enum mm_picture_format *format, struct mm_error *error)
 {
     const char *dot = strrchr(path, '.');
-#define FIND_FORMAT(name, ending)                                                                                  \
+#define FIND_FORMAT(name, ending, last)                                                                            \
     if (dot != NULL && strcasecmp(dot + 1, ending) == 0) {                                                         \
         *format = name;                                                                                            \
         return MM_OK;                                                                                              \
     }
     MM_PICTURE_LIST(FIND_FORMAT)
 #undef FIND_FORMAT
-#define LIST_FORMAT(name, ending) " ." ending
+#define LIST_FORMAT(name, ending, last) " ." ending
     return mm_fail(error, MM_ERROR_INPUT,
                    "%s: the name of a picture must end in one of" MM_PICTURE_LIST(LIST_FORMAT), path);
 #undef LIST_FORMAT
@@ -139,6 +139,23 @@ static mm_status wait_for(pid_t child, const int descriptors[STREAM_COUNT], stru
     return MM_OK;
 }
 
+/* gnuplot takes no notice of a write that fails, and calls what it has written a success. */
+static mm_status check_whole(const struct mm_picture *picture, enum mm_picture_format format,
+                             struct mm_error *error)
+{
+#define PICTURE_END(name, ending, last) [name] = (last),
+    static const char *const ends[] = {MM_PICTURE_LIST(PICTURE_END)};
+#undef PICTURE_END
+    const size_t length = strlen(ends[format]);
+    size_t size = picture->size;
+    while (size > 0 && picture->content[size - 1] == '\n')
+        size--;
+    if (size >= length && memcmp(picture->content + size - length, ends[format], length) == 0)
+        return MM_OK;
+    return mm_fail(error, MM_ERROR_SYSTEM,
+                   "gnuplot: the picture could not be written completely (disk full, quota or file size limit)");
+}
+
 /* cairo writes the time into a PDF; all else it writes depends on the figure alone. */
 static void fix_date(struct mm_picture *picture)
 {
@@ -147,6 +164,17 @@ static void fix_date(struct mm_picture *picture)
     char *at = memmem(picture->content, picture->size, key, sizeof key - 1);
     if (at != NULL && (size_t)(picture->content + picture->size - at) >= sizeof key - 1 + sizeof date - 1)
         memcpy(at + sizeof key - 1, date, sizeof date - 1);
+}
+
+/* Takes what gnuplot has drawn. */
+static mm_status take_picture(int descriptor, enum mm_picture_format format, struct mm_picture *picture,
+                              struct mm_error *error)
+{
+    picture->content = read_all(descriptor, &picture->size);
+    if (picture->content == NULL)
+        return fail_to_run("read its picture", errno, error);
+    fix_date(picture);
+    return check_whole(picture, format, error);
 }
 
 mm_status mm_gnuplot_draw(const struct mm_figure *figure, enum mm_picture_format format, struct mm_picture *picture,
@@ -162,13 +190,8 @@ mm_status mm_gnuplot_draw(const struct mm_figure *figure, enum mm_picture_format
         status = spawn(descriptors, &child, error);
     if (status == MM_OK)
         status = wait_for(child, descriptors, error);
-    if (status == MM_OK) {
-        picture->content = read_all(descriptors[PICTURE], &picture->size);
-        if (picture->content == NULL)
-            status = fail_to_run("read its picture", errno, error);
-        else
-            fix_date(picture);
-    }
+    if (status == MM_OK)
+        status = take_picture(descriptors[PICTURE], format, picture, error);
     for (int i = 0; i < STREAM_COUNT; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);

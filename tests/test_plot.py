@@ -7,6 +7,7 @@ Pictures are compared by their data, not their bytes. Needs gnuplot, h5py and nu
 """
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -415,6 +416,39 @@ def test_broken_gnuplot():
     assert sorted(os.listdir(".")) == ["e.h5", "gnuplot"]
 
 
+def test_picture_that_cannot_be_written_completely():
+    write_evolution("e.h5")
+    for ending in ("svg", "pdf", "png"):
+        name = "f." + ending
+        succeed("plot", "e.h5", "-o", name)
+        whole = os.path.getsize(name)
+        os.remove(name)
+        for limit in (whole // 2, whole - 10):
+            before = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+            result = run("plot", "e.h5", "-o", name, **before)
+            assert result.returncode == 1 and result.stderr.count("\n") == 1, (ending, limit, result)
+            assert result.stderr.startswith("micromaser: gnuplot: ") and result.stdout == "", (ending, limit, result)
+            assert os.listdir(".") == ["e.h5"], (ending, limit)
+
+
+def test_gnuplot_that_stops_in_the_middle():
+    """gnuplot calls it a success when its writes fail."""
+    write_evolution("e.h5")
+    succeed("plot", "e.h5", "-o", "whole.svg")
+    text = open("whole.svg").read().rstrip()
+    os.mkdir("bin")
+    write("bin/gnuplot", "#!/bin/sh\ncat picture\n")
+    os.chmod("bin/gnuplot", 0o755)
+    path = {**os.environ, "PATH": os.path.abspath("bin") + ":" + os.environ["PATH"]}
+    for length in (1, 1000, len(text) - 1):
+        write("picture", text[:length])
+        result = run("plot", "e.h5", "-o", "f.svg", env=path)
+        assert result.returncode == 1 and result.stderr.count("\n") == 1, result
+        assert "could not be written completely" in result.stderr and not os.path.exists("f.svg"), result
+    write("picture", text + "\n\n")
+    assert run("plot", "e.h5", "-o", "f.svg", env=path).returncode == 0
+
+
 # -------------------------------------------------------------------------------------------- refusals
 
 
@@ -432,6 +466,12 @@ def test_bad_usage():
     refuse(["plot", "e.h5", "-o", "f.svg", "--what", "populations", "--state", "2"], "--state 2")
     refuse(["plot", "e.h5", "-o", "nowhere/f.svg"], "nowhere")
     refuse(["plot", "e.h5", "--data", "e.h5", "--force"], "e.h5")
+    os.mkdir("folder")
+    for data in ("f.svg", "./f.svg", os.path.abspath("f.svg"), "folder/../f.svg"):
+        for force in ([], ["--force"]):
+            refuse(["plot", "e.h5", "-o", "f.svg", "--data", data, *force], f"{data}: picture and --data are the same")
+    succeed("plot", "e.h5", "-o", "f.svg", "--data", "folder/f.svg")
+    os.remove("f.svg")
     write("f.svg", "mine")
     refuse(["plot", "e.h5", "-o", "f.svg"], "f.svg", "exists")
     refuse(["plot", "e.h5", "-o", "g.svg", "--data", "f.svg"], "f.svg", "exists")
