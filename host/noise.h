@@ -27,12 +27,13 @@ struct mm_noise {
 
 /** How often noise left [0, 1]. */
 struct mm_clipped {
-    int64_t drawn; /* pairs (c, q) */
+    int64_t drawn; /* pairs (c, q); one for the whole of a batch where they are drawn once a batch */
     int64_t c;     /* clipped values of c */
     int64_t q;
 };
 
-/** The collision number `collision` of a realisation of a curve; adds to *clipped. Every curve of a realisation
+/** The collision number `collision` of a realisation of a curve; adds to *clipped, with noise once a
+ *  batch at the first collision of the batch alone. Every curve of a realisation
  *  meets the same noise. The result depends on the arguments alone. */
 struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
                                         size_t curve, int64_t realisation, int64_t collision,

@@ -481,6 +481,19 @@ def test_robustness_file():
             assert np.allclose(one["robustness"][name], other["robustness"][name], atol=1e-10)
 
 
+def test_draws_once_a_batch_are_counted_once():
+    write("small.ini", SMALL)
+    for collisions, batches in (("30", 3), ("13", 2)):
+        result = succeed("robustness", "small.ini", "--params", "0,0,1,1", "--width-c", "0.1", "--width-q", "0.1",
+                         "--per-batch", "--collisions", collisions, "--realisations", "200", "-o", "r.h5", "--force")  # fmt: skip
+        with h5py.File("r.h5", "r") as file:
+            group = file["robustness"]
+            drawn, c, q = (group[name][0] for name in ("drawn", "clipped_c", "clipped_q"))
+        at_bound = 200 * (batches - 1)  # all but those of the second batch; clipped half of the time
+        assert drawn == 200 * batches and all(0.35 < count / at_bound < 0.65 for count in (c, q)), (drawn, c, q)
+        assert f"of {drawn} drawn pairs, {c} values of c and {q} of q left" in result.stderr, result
+
+
 def test_interrupted_robustness_keeps_what_is_done():
     write("long.ini", LONG)
     code, told = interrupt(signal.SIGINT, "robustness", "long.ini", *PARAMS, *NOISE, "--collisions", "20000",

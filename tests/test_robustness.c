@@ -101,6 +101,7 @@ static void draws_of_a_batch_stay(void **state)
     /* the noise of a realisation is the same for every curve */
     const struct mm_drawn_collision second = mm_noise_draw(&plan, &noise, 1, 0, 0, &clipped);
     assert_double_near(second.c - 0.1, first.c - 0.5, 1e-15);
+    assert_int_equal(clipped.drawn, 4); /* at the first collisions of batches alone */
 }
 
 /* The second curve's q = 0 is clipped half of the time, its c = 1 too; nothing leaves [0, 1]. */
