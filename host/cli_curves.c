@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_curves.h"
 #include "hdf5_read.h"
@@ -333,10 +334,12 @@ static mm_status read_result(const struct cli_curves_options *options, struct cl
 mm_status cli_curves_read(const struct cli_curves_options *options, struct cli_curves *curves,
                           struct mm_error *error)
 {
-    if (cli_is_hdf5(options->run.config_path))
+    const char *path = options->run.config_path;
+    if (access(path, R_OK) != 0)
+        return mm_fail(error, MM_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    if (cli_is_hdf5(path))
         return read_result(options, curves, error);
     if (options->best || options->chain >= 0)
-        return mm_fail(error, MM_ERROR_INPUT, "%s: is not a result file, which --best and --chain need",
-                       options->run.config_path);
+        return mm_fail(error, MM_ERROR_INPUT, "%s: is not a result file, which --best and --chain need", path);
     return read_config(options, curves, error);
 }

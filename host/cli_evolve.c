@@ -95,22 +95,32 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Reads --states: the numbers of collisions, to which the last one is added, in order and each once. */
+/* Reads the list given to --states, which may be missing. On failure *list holds nothing. */
+static mm_status read_states(const struct evolve_command *command, struct mm_list *list, struct mm_error *error)
+{
+    const struct mm_list_limits limits = {0, (double)command->recording.collisions, true};
+    struct mm_error reason = {0};
+    if (command->states == NULL)
+        return MM_OK;
+    mm_status status = mm_list_parse(command->states, &limits, list, &reason);
+    if (status != MM_OK)
+        return mm_fail(error, status, "--states: %.400s; expected integers 0 .. %lld, the --collisions",
+                       reason.message, (long long)command->recording.collisions);
+    const size_t count = list->count;
+    if (count <= STATES_MAX)
+        return MM_OK;
+    mm_list_free(list);
+    return mm_fail(error, MM_ERROR_INPUT, "--states: %zu values; allowed are %d", count, STATES_MAX);
+}
+
+/* Takes --states: the numbers of collisions, to which the last one is added, in order and each once. */
 static mm_status take_states(struct evolve_run *run, struct mm_error *error)
 {
     const struct evolve_command *command = run->command;
-    const struct mm_list_limits limits = {0, (double)command->recording.collisions, true};
     struct mm_list list = {0};
-    if (command->states != NULL) {
-        mm_status status = mm_list_parse(command->states, &limits, &list, error);
-        if (status == MM_OK && list.count > STATES_MAX)
-            status = mm_fail(error, MM_ERROR_INPUT, "%zu values; allowed are %d", list.count, STATES_MAX);
-        if (status != MM_OK) {
-            struct mm_error reason = error != NULL ? *error : (struct mm_error){0};
-            mm_list_free(&list);
-            return mm_fail(error, status, "--states: %.400s", reason.message);
-        }
-    }
+    mm_status status = read_states(command, &list, error);
+    if (status != MM_OK)
+        return status;
     run->states = calloc(list.count + 1, sizeof *run->states);
     if (run->states == NULL) {
         mm_list_free(&list);

@@ -103,7 +103,7 @@ mm_status cli_check_output(const char *path, const char *input, bool resume, boo
     if (continues != NULL)
         *continues = resume && exists;
     if (cli_is_same_file(path, input))
-        return mm_fail(error, MM_ERROR_OUTPUT, "%s: is the configuration; choose another output with -o", path);
+        return mm_fail(error, MM_ERROR_OUTPUT, "%s: is both input and output; choose another output with -o", path);
     mm_status status = mm_output_file_check(path, true, error);
     if (status == MM_OK && exists && !force && !resume)
         return mm_fail(error, MM_ERROR_OUTPUT, "%s: exists already; %s--force replaces it", path,

@@ -375,11 +375,28 @@ static void print_steady(const struct report *report, double q)
         printf("%6d %14.8g\n", n, report->steady[n]);
 }
 
+/* Whether a label begins with the coupling, as those of several couplings do. */
+static bool tells_coupling(const char *label, double g)
+{
+    static const char begin[] = "g = ";
+    const size_t length = sizeof begin - 1;
+    return strncmp(label, begin, length) == 0 && fabs(strtod(label + length, NULL) - g) <= 1e-5 * g;
+}
+
+static void print_heading(const struct report *report)
+{
+    printf("%s", report->label);
+    if (!tells_coupling(report->label, report->chambers.g))
+        printf(", g = %.9g", report->chambers.g);
+    printf("\n");
+}
+
 static void print_text(const struct steady_command *command, const struct reports *reports)
 {
     for (size_t i = 0; i < reports->count; i++) {
         const struct report *report = &reports->items[i];
-        printf("%s%s, g = %.9g\n", i == 0 ? "" : "\n", report->label, report->chambers.g);
+        printf("%s", i == 0 ? "" : "\n");
+        print_heading(report);
         print_borders(&report->chambers);
         if (report->steady != NULL)
             print_steady(report, command->q);

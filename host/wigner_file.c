@@ -212,6 +212,12 @@ static mm_status add_state(struct job *job, size_t curve, size_t s)
     return job->table.hdf5.status;
 }
 
+/* The file that is extended, or its extended copy. */
+static const char *output_path(const struct job *job)
+{
+    return job->request->output == NULL ? job->request->path : job->request->output;
+}
+
 static mm_status add_states(struct job *job)
 {
     const volatile int *stop = job->request->stop;
@@ -219,7 +225,7 @@ static mm_status add_states(struct job *job)
     for (size_t c = 0; c < job->stored.curves; c++)
         for (size_t s = job->first; status == MM_OK && s < job->last; s++)
             status = stop != NULL && *stop != 0
-                         ? mm_fail(job->error, MM_STOPPED, "%s: stopped; what is done is saved", job->request->path)
+                         ? mm_fail(job->error, MM_STOPPED, "%s: stopped; what is done is saved", output_path(job))
                          : add_state(job, c, s);
     return status;
 }
@@ -254,7 +260,7 @@ static mm_status write_temporary(struct job *job, const struct mm_output_file *o
 
 static mm_status write_output(struct job *job, bool keeps)
 {
-    const char *path = job->request->output == NULL ? job->request->path : job->request->output;
+    const char *path = output_path(job);
     bool replace = job->request->output == NULL || job->request->replace;
     struct mm_output_file output = {0};
     mm_status status = mm_output_file_create(&output, path, replace, job->error);

@@ -274,7 +274,7 @@ def test_bad_outputs():
                 continue
             refuse(["search", "small.ini", "-o", output, *option], output)
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
-    refuse(["search", "small.ini", "-o", "./small.ini", "--force"], "small.ini", "is the configuration")
+    refuse(["search", "small.ini", "-o", "./small.ini", "--force"], "small.ini", "is both input and output")
 
 
 def test_standard_output_that_cannot_be_written():

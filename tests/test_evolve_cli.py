@@ -426,15 +426,17 @@ def test_bad_usage_of_evolve():
         refuse([*given, *PARAMS, "--collisions", number], "--collisions")
     refuse([*given, "--collisions", "10", "--params", "0.3,0.1"], "4 values needed", "2 given")
     refuse([*given, "--collisions", "10", "--params", "0.3,0.1,0.6,1.2"], "value 4", "1.2")
-    refuse([*given, *PARAMS, "--collisions", "10", "--states", "5,11"], "--states", "11")
+    refuse([*given, *PARAMS, "--collisions", "10", "--states", "5,11"], "--states: 11 is", "0 .. 10")
+    refuse([*given, *PARAMS, "--collisions", "2000", "--states", "0:1000:1001"], "1001 values; allowed are 1000")
     refuse([*given, *PARAMS, "--collisions", "10", "--states", "x"], "--states")
     refuse([*given, *PARAMS, "--collisions", "10", "--per-decade", "0"], "--per-decade")
     refuse([*given, *PARAMS, "--collisions", "10", "--per-decade", "5", "--every", "2"], "choose one")
     refuse([*given, *PARAMS, "--collisions", "10", "--label", "a", "--label", "b"], "--label")
     refuse([*given, *PARAMS, "--collisions", "10", "--levels", "1"], "cavity.levels")
     refuse([*given, *PARAMS, "--collisions", "10", "--resume", "--force"], "choose one")
-    refuse(["evolve", "missing.ini", *PARAMS, "--collisions", "10"], "missing.ini")
-    refuse(["evolve", "small.ini", *PARAMS, "--collisions", "10", "-o", "small.ini", "--force"], "small.ini")
+    for protocol in (PARAMS, ["--best"], []):
+        refuse(["evolve", "missing.h5", *protocol, "--collisions", "10"], "missing.h5: cannot be read: No such file")
+    refuse(["evolve", "small.ini", *PARAMS, "--collisions", "10", "-o", "small.ini", "--force"], "small.ini", "both input")
     refuse(["evolve", "small.ini", *PARAMS, "--collisions", "10", "-o", "no/e.h5"], "no/e.h5")
     with h5py.File("foreign.h5", "w") as file:
         file.attrs["program"] = "other"
@@ -510,6 +512,7 @@ def test_bad_usage_of_robustness():
     given = ["robustness", "small.ini", *PARAMS, "-o", "r.h5"]
     refuse([*given, "--collisions", "10"], "--width-c")
     refuse([*given, *NOISE], "--collisions")
+    refuse(["robustness", "missing.h5", *NOISE, "--collisions", "10"], "missing.h5: cannot be read: No such file")
     refuse([*given, *NOISE, "--collisions", "10", "--noise", "pink"], "pink", "gaussian")
     refuse([*given, "--collisions", "10", "--width-c", "-0.1"], "--width-c")
     refuse([*given, "--collisions", "10", "--width-c", "nan"], "--width-c")
@@ -534,6 +537,20 @@ def test_chambers_of_a_configuration():
     assert "fine-tuned" in text and "16 .. 63" in text
     found = json.loads(succeed("steady", "fine.ini", "--json", "--set", "coupling.g=0.7,0.9").stdout)
     assert [coupling["g"] for coupling in found] == [0.7, 0.9]
+
+
+def test_headings_of_steady():
+    """Each names its coupling once."""
+
+    def headings(*arguments):
+        return [line for line in succeed("steady", *arguments).stdout.splitlines() if "g = " in line]
+
+    write("small.ini", SMALL.replace("g = 0.8", "g = 0.7,0.123456789"))
+    assert headings("small.ini", "--q", "0.2") == ["g = 0.7", "g = 0.123456789"]
+    given = ["small.ini", *PARAMS, "--collisions", "20", *CPU]
+    assert headings(*given) == [f"g = {g}, c = 0.3, q = 0.1; c = 0.6, q = 0.2" for g in ("0.7", "0.123457")]
+    assert headings(*given, "--label", "g = mine") == ["g = mine, g = 0.7", "g = mine, g = 0.123456789"]
+    assert headings(*given, "--set", "coupling.g=0.7") == ["c = 0.3, q = 0.1; c = 0.6, q = 0.2, g = 0.7"]
 
 
 def test_lifetime_and_chamber_populations():

@@ -206,6 +206,10 @@ def test_interrupted():
     succeed("wigner", "e.h5", *grid)
     succeed("wigner", "whole.h5", *grid)
     assert (read("e.h5", "/state/wigner") == read("whole.h5", "/state/wigner")).all()
+    write_evolution("f.h5")
+    code, told = interrupt(signal.SIGINT, "wigner", "f.h5", *grid, "-o", "copy.h5")
+    assert code == 75 and told == "micromaser: copy.h5: stopped; what is done is saved\n", (code, told)
+    assert os.path.exists("copy.h5")
 
 
 # ------------------------------------------------------------------------------------- states of any k
