@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "cpu_run.h"
+#include "text.h"
 
 enum { POINTS_PER_THREAD = 16 }; /* chains differ in cost: enough of them to keep every thread busy to the end */
 
@@ -83,7 +84,7 @@ static mm_status cpu_open(void **state, const struct mm_problem *problem, const 
 static void cpu_device(const void *state, size_t size, char *text)
 {
     const struct cpu_backend *cpu = state;
-    snprintf(text, size, "%s, %d thread%s", cpu->loops->name, cpu->threads, cpu->threads == 1 ? "" : "s");
+    snprintf(text, size, "%s, %d thread%s", cpu->loops->name, cpu->threads, mm_plural(cpu->threads));
 }
 
 static size_t cpu_preferred_points(const void *state)

@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <limits.h>
 
+#include "hdf5_read.h"
 #include "micromaser.h"
 #include "utc_time.h"
 
@@ -89,6 +90,9 @@ char *cli_default_output(const char *input, const char *ending);
 
 /** Whether two names are those of one file. */
 bool cli_is_same_file(const char *one, const char *other);
+
+/** Warns of a file that is open whose run had not come to its end. */
+void cli_warn_if_incomplete(struct mm_hdf5_file *file, const char *path);
 
 /** Checks an output before anything is computed for it: it is not the input, can be written, and is there already
  *  only if it is to be continued or replaced.

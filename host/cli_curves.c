@@ -10,6 +10,7 @@
 #include "number_list.h"
 #include "problem.h"
 #include "results.h"
+#include "text.h"
 
 enum { OPTION_PARAMS = 1024, OPTION_LABEL, OPTION_BEST, OPTION_CHAIN, OPTION_LEVELS, CHAIN_MAX = 1000000000 };
 
@@ -224,8 +225,8 @@ static mm_status take_one_chain(const char *path, const struct mm_results *resul
             take_chain(curves, &results->chains[i]);
         return status;
     }
-    return mm_fail(error, MM_ERROR_INPUT, "%s: --chain %lld: there are %lld chains, numbered from 0", path,
-                   (long long)row, (long long)finished);
+    return mm_fail(error, MM_ERROR_INPUT, "%s: --chain %lld: there %s %lld chain%s, numbered from 0", path,
+                   (long long)row, finished == 1 ? "is" : "are", (long long)finished, mm_plural(finished));
 }
 
 static mm_status take_best_chains(const char *path, const struct mm_results *results, struct cli_curves *curves,

@@ -10,6 +10,7 @@
 #include "json.h"
 #include "number_list.h"
 #include "progress.h"
+#include "text.h"
 
 enum {
     OPTION_STATES = 512,
@@ -361,7 +362,7 @@ static int evolve_and_save(struct evolve_run *run, struct mm_evolution_file *fil
         return report_stop(run);
     if (!run->command->recording.quiet)
         cli_report("%zu curve%s through %lld collisions in %.2f s by backend %s: %s", run->plan.curve_count,
-                   run->plan.curve_count == 1 ? "" : "s", (long long)run->plan.collisions,
+                   mm_plural((int64_t)run->plan.curve_count), (long long)run->plan.collisions,
                    run->seconds_before + run->seconds, mm_evolution_backend(&run->evolution),
                    mm_evolution_device(&run->evolution));
     warn_of_truncation(run);

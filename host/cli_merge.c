@@ -4,6 +4,7 @@
 #include "agreement.h"
 #include "cli.h"
 #include "result_store.h"
+#include "text.h"
 
 enum { OPTION_FORCE = 512 };
 
@@ -96,11 +97,11 @@ static mm_status join(const struct merge_command *command, const struct mm_run_i
 
 static void print_summary(const struct merge_command *command, const struct mm_merge_summary *summary)
 {
-    printf("wrote %s: %lld chains", command->output == NULL ? command->parts[0] : command->output,
-           (long long)summary->chains);
+    printf("wrote %s: %lld chain%s", command->output == NULL ? command->parts[0] : command->output,
+           (long long)summary->chains, mm_plural(summary->chains));
     if (command->output != NULL)
-        printf(" of %zu part%s, %lld duplicates left out", command->count, command->count == 1 ? "" : "s",
-               (long long)summary->duplicates);
+        printf(" of %zu part%s, %lld duplicate%s left out", command->count, mm_plural((int64_t)command->count),
+               (long long)summary->duplicates, mm_plural(summary->duplicates));
     if (summary->missing == 0)
         printf("; the grid is complete\n");
     else

@@ -96,6 +96,12 @@ bool cli_is_same_file(const char *one, const char *other)
            first.st_ino == second.st_ino;
 }
 
+void cli_warn_if_incomplete(struct mm_hdf5_file *file, const char *path)
+{
+    if (!mm_hdf5_is_complete(file))
+        cli_report("warning: %s is not complete: its run was stopped, or still goes on", path);
+}
+
 mm_status cli_check_output(const char *path, const char *input, bool resume, bool force, bool quiet,
                            bool *continues, struct mm_error *error)
 {

@@ -193,6 +193,21 @@ static mm_status check_outputs(const struct plot_command *command, enum mm_pictu
     return status;
 }
 
+/* Warns of the files that are not complete. */
+static mm_status check_inputs(const struct mm_plot_request *request, struct mm_error *error)
+{
+    mm_status status = MM_OK;
+    for (size_t i = 0; status == MM_OK && i < request->file_count; i++) {
+        struct mm_hdf5_file file;
+        status = mm_hdf5_file_open(&file, request->paths[i], error);
+        if (status != MM_OK)
+            break;
+        cli_warn_if_incomplete(&file, request->paths[i]);
+        status = mm_hdf5_file_close(&file);
+    }
+    return status;
+}
+
 static int run(const struct plot_command *command)
 {
     struct mm_error error = {0};
@@ -208,6 +223,8 @@ static int run(const struct plot_command *command)
         status = mm_gnuplot_draw(&figure, format, &contents[1], &error);
     if (status == MM_OK)
         status = write_outputs(command, contents, &error);
+    if (status == MM_OK)
+        status = check_inputs(&command->request, &error);
     free(contents[0].content);
     free(contents[1].content);
     mm_figure_free(&figure);

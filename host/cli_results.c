@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "cli_results.h"
 #include "json.h"
+#include "text.h"
 
 enum { BATCHES_SHOWN = 4 /* more are abbreviated to the first and the last */ };
 
@@ -203,7 +204,7 @@ mm_status cli_warn_of_truncation(struct mm_chain_source *source, struct mm_error
         cli_report(
             "warning: at %zu grid point%s the state reached the top of its %d levels (population %.1e at g = "
             "%.6g, lambda = %.6g): set cavity.levels higher, or to auto",
-            affected, affected == 1 ? "" : "s", worst.chain.evaluation.levels,
+            affected, mm_plural((int64_t)affected), worst.chain.evaluation.levels,
             worst.chain.evaluation.truncation_population, config->g[worst.g_index],
             config->lambda[worst.lambda_index]);
     return end_walk(&walk);

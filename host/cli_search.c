@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "result_store.h"
 #include "search.h"
+#include "text.h"
 
 enum {
     OPTION_RESUME = 512,
@@ -212,8 +213,8 @@ static mm_status make_plan(struct search_run *current, struct mm_error *error)
         return status;
     mm_plan_count(current->plan, &current->finished_before, &needed);
     if (current->resumes && !current->command->quiet)
-        cli_report("%s: resuming; %lld of %lld chains are there already", current->output,
-                   (long long)current->finished_before, (long long)needed);
+        cli_report("%s: resuming; %lld of %lld chain%s there already", current->output,
+                   (long long)current->finished_before, (long long)needed, needed == 1 ? " is" : "s are");
     return MM_OK;
 }
 
@@ -307,8 +308,8 @@ static mm_status print_results(const struct search_run *current, struct mm_store
     for (int64_t i = 0; i < chains; i++)
         finished += source.has(source.context, i);
     if (!current->command->quiet)
-        cli_report("%lld of %lld chains finished in %.2f s by backend %s: %s", (long long)finished,
-                   (long long)chains, source.seconds, source.backend, source.device);
+        cli_report("%lld of %lld chain%s finished in %.2f s by backend %s: %s", (long long)finished,
+                   (long long)chains, mm_plural(chains), source.seconds, source.backend, source.device);
     mm_status status = cli_warn_of_truncation(&source, error);
     if (status != MM_OK)
         return status;

@@ -250,6 +250,8 @@ static int run(const struct show_command *command)
         print_csv_table(&table);
     else if (file.hdf5.status == MM_OK)
         print_text_table(&table, &file);
+    if (file.hdf5.status == MM_OK)
+        cli_warn_if_incomplete(&file, command->path);
     mm_table_free(&table);
     mm_table_free(&curves);
     status = mm_hdf5_file_close(&file);
@@ -270,9 +272,8 @@ int cli_show(int argc, char **argv)
         .doc =
             "Prints what is in a file that this program wrote.\vTables of a search: best, chains; of an evolution: "
             "curves, evolution, energies, populations, wigner; of a robustness file: curves, robustness; of a "
-            "landscape: "
-            "landscape, "
-            "cells, end_points. Without TABLE: the first, and for evolutions W(k) as a line of little bars.",
+            "landscape: cells, landscape, end_points. Without TABLE: the first, and for evolutions and robustness "
+            "files W(k) as lines of little bars.",
     };
     struct show_command command = {0};
     int code = cli_parse(&argp, argc, argv, &command);

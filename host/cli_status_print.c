@@ -12,11 +12,6 @@
 
 enum { TEXT_SIZE = 64, LINE_SIZE = 4096, COMMAND_SIZE = 65536 };
 
-static const char *plural(int64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* Seconds as [D-]HH:MM:SS, or as such where they are few. */
 static void format_duration(double seconds, char text[TEXT_SIZE])
 {
@@ -45,21 +40,22 @@ static double seconds_left(const struct cli_run_status *run)
 static void print_counts(const struct cli_run_status *run)
 {
     const int64_t needed = run->finished + run->missing;
-    printf("%lld of %lld chains finished (%.1f %%)", (long long)run->finished, (long long)needed,
-           100.0 * (double)run->finished / (double)needed);
+    printf("%lld of %lld chain%s finished (%.1f %%)", (long long)run->finished, (long long)needed,
+           mm_plural(needed), 100.0 * (double)run->finished / (double)needed);
     if (needed < run->total)
         printf("; %lld more are not needed", (long long)(run->total - needed));
     if (run->missing == 0)
         printf("; the grid is complete\n");
     else
-        printf("; gaps: %lld chain%s at %lld of %lld grid point%s\n", (long long)run->missing, plural(run->missing),
-               (long long)run->incomplete, (long long)run->grid_points, plural(run->grid_points));
+        printf("; gaps: %lld chain%s at %lld of %lld grid point%s\n", (long long)run->missing,
+               mm_plural(run->missing), (long long)run->incomplete, (long long)run->grid_points,
+               mm_plural(run->grid_points));
     if (run->task.count > 1 && !run->share_known)
         printf("task %lld of %lld: its round '%s' has not begun\n", (long long)run->task.index,
                (long long)run->task.count, run->task.round);
     else if (run->task.count > 1)
         printf("task %lld of %lld: %lld chain%s of its share missing\n", (long long)run->task.index,
-               (long long)run->task.count, (long long)run->share_missing, plural(run->share_missing));
+               (long long)run->task.count, (long long)run->share_missing, mm_plural(run->share_missing));
 }
 
 static void print_speed(const struct cli_run_status *run)
@@ -71,7 +67,7 @@ static void print_speed(const struct cli_run_status *run)
     printf("backend %s%s%s; computing time %s\n", run->backend, device[0] == '\0' ? "" : ": ", device, text);
     if (run->missing == 0 && run->journal_count == 0)
         return;
-    printf("%lld task%s at work", (long long)run->alive, plural(run->alive));
+    printf("%lld task%s at work", (long long)run->alive, mm_plural(run->alive));
     if (run->dead > 0)
         printf(", %lld dead with a journal that is not folded", (long long)run->dead);
     if (run->alive > 0 && run->chains_per_second > 0.0) {
@@ -129,7 +125,7 @@ static void print_damage(const struct cli_run_status *run)
             printf(" its header cannot be read, nor what it holds");
         if (damage->records > 0)
             printf(" %lld record%s with a wrong checksum, left out", (long long)damage->records,
-                   plural(damage->records));
+                   mm_plural(damage->records));
         if (damage->torn_bytes > 0)
             printf("%s %lld bytes of a record that was never committed", damage->records > 0 ? ";" : "",
                    (long long)damage->torn_bytes);

@@ -106,6 +106,14 @@ mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct 
     return file->hdf5.status == MM_OK ? MM_OK : mm_hdf5_file_close(file);
 }
 
+bool mm_hdf5_is_complete(struct mm_hdf5_file *file)
+{
+    int8_t complete = 1;
+    if (file->hdf5.status == MM_OK && H5Aexists(file->file, "complete") > 0)
+        mm_hdf5_read_attribute(&file->hdf5, file->file, "complete", H5T_NATIVE_INT8, &complete);
+    return complete != 0;
+}
+
 mm_status mm_hdf5_file_close(struct mm_hdf5_file *file)
 {
     mm_hdf5_close(&file->hdf5, file->file, H5Fclose, "file");

@@ -33,6 +33,9 @@ struct mm_hdf5_file {
  *  @param path  has to outlive *file */
 mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct mm_error *error);
 
+/** Whether the run that made a file had come to its end; a file that does not tell is taken for whole. */
+bool mm_hdf5_is_complete(struct mm_hdf5_file *file);
+
 /** Closes the file and returns the status of everything that was read from it. */
 mm_status mm_hdf5_file_close(struct mm_hdf5_file *file);
 

@@ -3,6 +3,7 @@
 
 #include "plot_curves.h"
 #include "steady_state.h"
+#include "text.h"
 
 enum { STATES_MAX = 8 /* panels of states in one figure */ };
 
@@ -203,8 +204,9 @@ static mm_status choose_state(const struct mm_plot_request *request, const struc
     *state = request->state < 0 ? last_state(curves, source, wigner) : (size_t)request->state;
     if (*state < source->state_k.count)
         return MM_OK;
-    return mm_fail(error, MM_ERROR_INPUT, "%s: --state %lld: there are %zu stored states, counted from 0", path,
-                   (long long)request->state, source->state_k.count);
+    return mm_fail(error, MM_ERROR_INPUT, "%s: --state %lld: there %s %zu stored state%s, counted from 0", path,
+                   (long long)request->state, source->state_k.count == 1 ? "is" : "are", source->state_k.count,
+                   mm_plural((int64_t)source->state_k.count));
 }
 
 /* Refuses a figure of Wigner functions without any. */

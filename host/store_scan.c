@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store.h"
+#include "text.h"
 
 enum {
     BLOCK_BYTES = 4 << 20, /* records looked at together */
@@ -40,9 +41,9 @@ static mm_status settle_damaged(struct mm_store *store, const char *path, const 
         used += (size_t)snprintf(numbers + used, sizeof numbers - used, "%s%" PRId64, i == 0 ? "" : ", ",
                                  damaged->first[i]);
     return mm_store_add_damage(store, (struct mm_store_damage){.path = path, .records = damaged->count}, error,
-                               "%s: %lld damaged %s left out (number %s%s): what they held is computed again", path,
-                               (long long)damaged->count, what, numbers,
-                               damaged->count > NUMBERS_SHOWN ? ", .." : "");
+                               "%s: %lld damaged %s%s left out (number %s%s): what %s held is computed again", path,
+                               (long long)damaged->count, what, mm_plural(damaged->count), numbers,
+                               damaged->count > NUMBERS_SHOWN ? ", .." : "", damaged->count == 1 ? "it" : "they");
 }
 
 static size_t block_records(const struct mm_store *store)
@@ -138,7 +139,7 @@ static mm_status scan_rows(struct mm_store *store, size_t p, struct mm_error *er
             "%s: was written by another version of the program, whose numbers differ from this one's: none "
             "of its %lld checksums fits",
             store->parts[p].path, (long long)rows);
-    return status == MM_OK ? settle_damaged(store, store->parts[p].path, "rows", &damaged, error) : status;
+    return status == MM_OK ? settle_damaged(store, store->parts[p].path, "row", &damaged, error) : status;
 }
 
 /* Opens the result file and checks what it is. */
@@ -261,7 +262,7 @@ static mm_status scan_journal(struct mm_store *store, size_t p, unsigned char *b
             return status;
     }
     part->scanned = part->alive ? found.sound_end : records;
-    return settle_damaged(store, part->path, "records", part->alive ? &found.settled : &found.damaged, error);
+    return settle_damaged(store, part->path, "record", part->alive ? &found.settled : &found.damaged, error);
 }
 
 /* Takes what the journals of a run hold and was not looked at yet. */

@@ -1,6 +1,5 @@
 /* text.c - checks and pieces of text that came from outside. */
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "text.h"
@@ -78,6 +77,11 @@ void mm_text_to_line(const char *text, size_t size, char *line)
         left -= character;
     }
     *line = '\0';
+}
+
+const char *mm_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
 }
 
 struct mm_span mm_span_trim(const char *begin, const char *end)

@@ -3,6 +3,7 @@
 #define MM_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { MM_TEXT_EXCERPT = 60 }; /* most bytes of foreign text quoted in a message */
 
@@ -16,6 +17,9 @@ int mm_text_excerpt(const char *text, size_t length);
 /** Copies text into line[size] with every byte that would break the line or the terminal replaced by '?'; keeps
  *  the end of a text that is too long, because the end of a path tells most. */
 void mm_text_to_line(const char *text, size_t size, char *line);
+
+/** What makes a noun plural: "" for 1, else "s". */
+const char *mm_plural(int64_t count);
 
 /** A piece of a text that belongs to somebody else. */
 struct mm_span {

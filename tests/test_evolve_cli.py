@@ -440,6 +440,9 @@ def test_bad_usage_of_evolve():
     refuse(["evolve", "small.ini", *PARAMS, "--collisions", "10", "-o", "no/e.h5"], "no/e.h5")
     with h5py.File("foreign.h5", "w") as file:
         file.attrs["program"] = "other"
+    told = succeed("search", "small.ini", "--set", "search.starts=1", "--set", "loss.lambda=1", "-o", "one.h5").stderr
+    assert "1 of 1 chain finished" in told, told
+    refuse(["evolve", "one.h5", "--chain", "1", "--collisions", "10"], "--chain 1: there is 1 chain, numbered from 0")
     refuse(["evolve", "foreign.h5", "--collisions", "10", "-o", "e.h5"], "foreign.h5", "not a file of micromaser")
     write("cut.h5", b"\211HDF\r\n\032\n" + b"\0" * 100)
     refuse(["evolve", "cut.h5", "--collisions", "10", "-o", "e.h5"], "cut.h5")

@@ -463,7 +463,14 @@ def test_bad_usage():
     refuse(["plot", "e.h5", "-o", "f.svg", "--select", "2"], "--select 2", "2 curves")
     for selection in ("", "a", "-1", "0,", "0;1"):
         refuse(["plot", "e.h5", "-o", "f.svg", "--select", selection], "--select")
-    refuse(["plot", "e.h5", "-o", "f.svg", "--what", "populations", "--state", "2"], "--state 2")
+    refuse(["plot", "e.h5", "-o", "f.svg", "--what", "populations", "--state", "2"], "--state 2", "are 2 stored states")
+    with h5py.File("one.h5", "w") as file, h5py.File("e.h5", "r") as whole:
+        for name in ("program", "kind"):
+            file.attrs[name] = whole.attrs[name]
+        for name in ("curve", "evolution"):
+            whole.copy(name, file)
+        file["state/k"], file["state/population"] = [1000], whole["state/population"][:, 1:]
+    refuse(["plot", "one.h5", "-o", "f.svg", "--what", "populations", "--state", "1"], "there is 1 stored state,")
     refuse(["plot", "e.h5", "-o", "nowhere/f.svg"], "nowhere")
     refuse(["plot", "e.h5", "--data", "e.h5", "--force"], "e.h5")
     os.mkdir("folder")

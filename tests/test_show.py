@@ -8,12 +8,13 @@ Needs h5py and numpy. Closes with "N passed, N failed".
 import csv
 import io
 import json
+import re
 import sys
 
 import h5py
 import numpy as np
 
-from program import refuse, run_tests, succeed, write
+from program import refuse, run, run_tests, succeed, write
 
 CONFIGURATION = """\
 [cavity]
@@ -131,6 +132,26 @@ def test_other_kinds():
     quantile = read("r.h5", "robustness/purity_quantile")
     np.testing.assert_array_equal(rows["purity_quantile_0.95"], quantile[:, :, 4].ravel())
     assert "▁" in succeed("show", "r.h5").stdout
+    for name in ("l.h5", "r.h5"):
+        assert succeed("show", name).stderr == "" and succeed("plot", name, "--data", "d.txt", "--force").stderr == ""
+        whole = succeed("show", name, "--csv").stdout
+        with h5py.File(name, "r+") as file:
+            file.attrs.modify("complete", 0)
+        for told in (succeed("show", name, "--csv"), succeed("plot", name, "--data", "d.txt", "--force")):
+            assert told.stdout in (whole, "") and told.stderr.count("\n") == 1, told
+            assert told.stderr.startswith(f"micromaser: warning: {name} is not complete"), told
+
+
+def test_help_names_the_tables_in_their_order():
+    """The first is what is shown without a name."""
+    make_files()
+    succeed("landscape", "c.ini", "--grid", "3,4", "-o", "l.h5")
+    succeed("robustness", "s.h5", "--collisions", "20", "--realisations", "5", "--width-c", "0.1", "-o", "r.h5")
+    told = " ".join(succeed("show", "--help").stdout.split())
+    for name, kind in (("s.h5", "search"), ("e.h5", "evolution"), ("r.h5", "robustness file"), ("l.h5", "landscape")):
+        message = run("show", name, "none").stderr
+        tables = message.strip().split("there are: ")[1].replace(" ", ", ")
+        assert re.search(f"{kind}: {tables}[;.]", told), (told, tables)
     np.testing.assert_array_equal(table("r.h5")["energy_mean"], read("r.h5", "robustness/energy_mean")[:, -1])
 
 

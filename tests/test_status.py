@@ -215,7 +215,7 @@ def test_merge_folds_journals():
     journals = [name for name in beside("long.h5") if ".journal." in name]
     assert len(journals) == 1 and before > 0
     told = succeed("merge", "long.h5").stdout
-    assert told.startswith(f"wrote long.h5: {before} chains; "), told
+    assert told.startswith(f"wrote long.h5: {before} chain{'' if before == 1 else 's'}; "), told
     assert beside("long.h5") == [] and finished("long.h5") == before
     assert "micromaser search " in json.loads(run("status", "long.h5", "--json").stdout)["command"]
     assert len(json.loads(succeed("show", "long.h5", "chains", "--json").stdout)["rows"]) == before
