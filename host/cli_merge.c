@@ -67,10 +67,10 @@ static void report_line(void *context, const char *line)
 
 /* Folds the journals of a result and counts what it then holds. */
 static mm_status fold(const char *path, const struct mm_run_info *info, struct mm_merge_summary *summary,
-                      struct mm_error *error)
+                      bool *written, struct mm_error *error)
 {
     struct mm_store *store = NULL;
-    mm_status status = mm_store_fold(path, info, report_line, NULL, error);
+    mm_status status = mm_store_fold(path, info, report_line, NULL, written, error);
     if (status == MM_OK)
         status = mm_store_view(&store, path, error);
     if (status == MM_OK) {
@@ -95,10 +95,11 @@ static mm_status join(const struct merge_command *command, const struct mm_run_i
                           summary, error);
 }
 
-static void print_summary(const struct merge_command *command, const struct mm_merge_summary *summary)
+static void print_summary(const struct merge_command *command, const struct mm_merge_summary *summary, bool written)
 {
-    printf("wrote %s: %lld chain%s", command->output == NULL ? command->parts[0] : command->output,
-           (long long)summary->chains, mm_plural(summary->chains));
+    printf(written ? "wrote %s: %lld chain%s" : "%s is up to date already: %lld chain%s",
+           command->output == NULL ? command->parts[0] : command->output, (long long)summary->chains,
+           mm_plural(summary->chains));
     if (command->output != NULL)
         printf(" of %zu part%s, %lld duplicate%s left out", command->count, mm_plural((int64_t)command->count),
                (long long)summary->duplicates, mm_plural(summary->duplicates));
@@ -113,16 +114,17 @@ static int run(const struct merge_command *command, const char *command_line)
     struct mm_error error = {0};
     struct cli_description description;
     struct mm_merge_summary summary = {0};
+    bool written = true;
     mm_status status = cli_describe_run(&description, command_line, &error);
     if (status == MM_OK) {
         const struct mm_run_info info = cli_run_info(&description);
-        status = command->output == NULL ? fold(command->parts[0], &info, &summary, &error)
+        status = command->output == NULL ? fold(command->parts[0], &info, &summary, &written, &error)
                                          : join(command, &info, &summary, &error);
     }
     if (status != MM_OK)
         return cli_fail(&error);
     if (!command->quiet)
-        print_summary(command, &summary);
+        print_summary(command, &summary, written);
     return cli_finish_output(0);
 }
 

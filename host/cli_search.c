@@ -372,6 +372,18 @@ static int search_and_store(struct search_run *current)
     return status == MM_ERROR_STORAGE ? mm_status_exit_code(status) : keep_results(current, status);
 }
 
+/* Writes a complete result again if it is damaged beside its chains; this needs no solver. */
+static mm_status mend(struct search_run *current, struct mm_store *store, struct mm_error *error)
+{
+    struct mm_error fault = {0};
+    bool sound = true;
+    mm_status status = mm_store_check_file(store, &sound, &fault, error);
+    if (status != MM_OK || sound)
+        return status;
+    const struct mm_run_info info = cli_run_info(&current->description);
+    return mm_store_fold(current->output, &info, report_line, NULL, NULL, error);
+}
+
 /* Shows a search whose every chain is there; false if it is not that, for whatever reason. */
 static bool show_complete(struct search_run *current, int *code)
 {
@@ -387,8 +399,11 @@ static bool show_complete(struct search_run *current, int *code)
     if (complete) {
         if (!current->command->quiet)
             cli_report("%s: every chain of this search is there already", current->output);
+        mm_status status = mend(current, store, &error);
         mm_store_tidy(current->output);
-        *code = print_results(current, store, &error) == MM_OK ? 0 : cli_fail(&error);
+        if (status == MM_OK)
+            status = print_results(current, store, &error);
+        *code = status == MM_OK ? 0 : cli_fail(&error);
     }
     mm_store_close(store);
     return complete;

@@ -144,14 +144,14 @@ static void write_protocol(struct mm_result_writer *writer)
 
 /* ----------------------------------------------------------------------------------------------- file */
 
-static void write_contents(struct mm_result_writer *writer, const struct mm_run_info *info)
+void mm_write_groups(struct mm_result_writer *writer, bool chains)
 {
     struct mm_hdf5 *hdf5 = &writer->hdf5;
     writer->g = writer->lambda = writer->batch = writer->parameter = -1;
-    write_root(writer, info);
     write_grid(writer);
     write_protocol(writer);
-    mm_write_chains(writer);
+    if (chains)
+        mm_write_chains(writer);
     mm_write_best(writer);
     mm_hdf5_close(hdf5, writer->g, H5Dclose, "g");
     mm_hdf5_close(hdf5, writer->lambda, H5Dclose, "lambda");
@@ -169,8 +169,10 @@ mm_status mm_result_file_fold(const char *path, struct mm_chain_source *source, 
         return status;
     mm_hdf5_begin(&writer.hdf5, output.path, MM_ERROR_HDF5, error);
     writer.file = mm_hdf5_create_on_disk(&writer.hdf5, &output, &writer.disk);
-    if (writer.hdf5.status == MM_OK)
-        write_contents(&writer, info);
+    if (writer.hdf5.status == MM_OK) {
+        write_root(&writer, info);
+        mm_write_groups(&writer, true);
+    }
     mm_hdf5_close_on_disk(&writer.hdf5, writer.file, &writer.disk);
     status = mm_hdf5_end(&writer.hdf5);
     if (status == MM_OK)

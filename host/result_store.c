@@ -215,7 +215,7 @@ mm_status mm_store_view(struct mm_store **store, const char *path, struct mm_err
         status = mm_store_create(&opened, path, configuration, error);
     free(configuration);
     if (status == MM_OK)
-        status = mm_store_read_run(opened, path, false, error);
+        status = mm_store_read_run(opened, opened->path, false, error);
     if (status == MM_OK)
         *store = opened;
     else

@@ -65,6 +65,12 @@ mm_status mm_store_settle(struct mm_store *store, struct mm_error *error);
  */
 mm_status mm_store_refresh(struct mm_store *store, struct mm_error *error);
 
+/** Looks whether all of the result file besides its chains can be read and is what follows from them. A file that
+ * lacks chains, or holds damaged ones, passes.
+ *  @param sound  out
+ *  @param fault  out: why not */
+mm_status mm_store_check_file(struct mm_store *store, bool *sound, struct mm_error *fault, struct mm_error *error);
+
 /** Removes what killed processes left beside the complete result of a run: its lock, shares, unfinished files.
  * Nothing happens if somebody holds the lock, or if nothing may be changed here. */
 void mm_store_tidy(const char *path);
@@ -92,9 +98,11 @@ struct mm_store_damage {
 const struct mm_store_damage *mm_store_damage(const struct mm_store *store, size_t *count);
 
 /** Folds all that is committed, by whomever, into the result file now, and removes the journals of dead processes.
+ * A file that is damaged beside its chains is written again.
+ *  @param written  out, may be NULL: false if the file was up to date
  *  MM_ERROR_INPUT if there is neither a result file nor a journal. */
 mm_status mm_store_fold(const char *path, const struct mm_run_info *info,
-                        void (*report)(void *context, const char *line), void *report_context,
+                        void (*report)(void *context, const char *line), void *report_context, bool *written,
                         struct mm_error *error);
 
 /** What mm_store_merge joined. */

@@ -14,6 +14,10 @@ struct mm_result_writer {
     hid_t g, lambda, batch, parameter; /* the datasets of the axes */
 };
 
+/** Writes the groups of the file (layout: result_file.c).
+ *  @param chains  whether /chains too, or only what follows from them and the configuration */
+void mm_write_groups(struct mm_result_writer *writer, bool chains);
+
 /** Writes /chains: one row a chain of the source. */
 void mm_write_chains(struct mm_result_writer *writer);
 

@@ -83,6 +83,7 @@ struct mm_store {
     char backend[16];
     char device[128];
     double counted_until; /* monotonic time up to which this process's own is in there */
+    bool written;         /* the result file was, since the store was opened */
     double last_commit;   /* monotonic times, of attempts */
     double next_fold;
     struct mm_patience patience; /* with the disk */
@@ -197,8 +198,9 @@ enum mm_store_need {
     MM_NEED_FOR_THE_DEAD, /* one that only the journal of a dead process holds */
 };
 
-/** Writes the result file, if it is not there or lacks what it should not, from a store that has read its run under
- * the run's lock; then removes the dead journals that are in it and, once all is, clears this process's own.
+/** Writes the result file, if it is not there, lacks what it should not or is damaged beside its chains, from a
+ * store that has read its run under the run's lock; then removes the dead journals that are in it and, once all is,
+ * clears this process's own.
  *  @param replace  whether a file that is not known may be replaced */
 mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool replace, struct mm_error *error);
 

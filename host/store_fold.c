@@ -18,6 +18,7 @@
 #include "files_beside.h"
 #include "journal_list.h"
 #include "output_file.h"
+#include "result_check.h"
 #include "result_fold.h"
 #include "run_lock.h"
 #include "store.h"
@@ -179,9 +180,33 @@ static mm_status write_and_check(struct mm_store *store, bool replace, struct mm
         status = check_written(store, wanted, error);
     if (status != MM_OK)
         return status;
+    store->written = true;
     store->counted_until = now;
     mm_store_sweep(store);
     return MM_OK;
+}
+
+mm_status mm_store_check_file(struct mm_store *store, bool *sound, struct mm_error *fault, struct mm_error *error)
+{
+    const struct mm_store_part *result = mm_store_result_part(store, store->path);
+    struct mm_chain_source source = mm_store_source(store);
+    *sound = true;
+    if (result == NULL || result->sound != result->rows || result->rows != mm_store_wanted(store) ||
+        is_behind(store, false))
+        return MM_OK; /* it will be written when these chains are in it */
+    return mm_result_file_check(store->path, &source, sound, fault, error);
+}
+
+/* Finds out whether the result file, which lacks no chain, is to be written again all the same, and says why. */
+static mm_status look_for_damage(struct mm_store *store, bool *damaged, struct mm_error *error)
+{
+    struct mm_error fault = {0};
+    bool sound = true;
+    mm_status status = mm_store_check_file(store, &sound, &fault, error);
+    *damaged = status == MM_OK && !sound;
+    if (*damaged)
+        mm_store_report(store, "%s; its chains are sound: the file is written again from them", fault.message);
+    return status;
 }
 
 mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool replace, struct mm_error *error)
@@ -189,7 +214,9 @@ mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool r
     const struct mm_store_part *result = mm_store_result_part(store, store->path);
     bool there = result != NULL && access(store->path, F_OK) == 0;
     bool needed = !there || need == MM_NEED_ALWAYS || is_behind(store, need == MM_NEED_FOR_THE_DEAD);
-    mm_status status = needed ? write_and_check(store, there || replace, error) : sync_name(store, error);
+    mm_status status = needed ? MM_OK : look_for_damage(store, &needed, error);
+    if (status == MM_OK)
+        status = needed ? write_and_check(store, there || replace, error) : sync_name(store, error);
     if (status == MM_OK)
         retire_journals(store);
     return status;

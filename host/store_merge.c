@@ -37,7 +37,7 @@ static mm_status lock_run(struct mm_run_lock *lock, const struct mm_store *store
 }
 
 mm_status mm_store_fold(const char *path, const struct mm_run_info *info,
-                        void (*report)(void *context, const char *line), void *report_context,
+                        void (*report)(void *context, const char *line), void *report_context, bool *written,
                         struct mm_error *error)
 {
     struct mm_run_lock lock = {0};
@@ -56,6 +56,8 @@ mm_status mm_store_fold(const char *path, const struct mm_run_info *info,
         status = mm_store_read_run(store, store->path, true, error);
     if (status == MM_OK)
         status = mm_store_write(store, MM_NEED_FOR_ALL, false, error);
+    if (status == MM_OK && written != NULL)
+        *written = store->written;
     mm_store_unlock_journals(store);
     mm_run_lock_release(&lock);
     mm_store_close(store);

@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 
 from program import PROGRAM, TIMEOUT, catches, interrupt, refuse, run, run_tests, start, succeed, wait_for, write
+from result_checks import datasets
 
 SMALL = """\
 [cavity]
@@ -353,6 +354,68 @@ def test_one_file_one_backend():
     assert "12 of 12 chains" in succeed("search", "small.ini", "--resume").stderr
     succeed("search", "small.ini", "-o", "whole.h5", "--backend", "cpu")
     assert_same_chains("whole.h5", "small.h5")
+
+
+def places_beside_the_chains(path):
+    """(what, place of a byte) of the object headers and the data of what follows from the chains."""
+    with h5py.File(path, "r") as file:
+        names = [f"{group}/{name}" for group in ("best", "grid", "protocol") for name in file[group]]
+        for name in names + ["chains/chain"]:
+            dataset = file[name]
+            yield f"header of {name}", h5py.h5o.get_info(dataset.id).addr + 20
+            if dataset.chunks is not None:  # texts have no checksum
+                chunk = dataset.id.get_chunk_info(0)
+                yield f"data of {name}", chunk.byte_offset + chunk.size // 2
+        for group in ("best", "grid"):
+            yield f"header of {group}", h5py.h5o.get_info(file[group].id).addr + 20
+
+
+def damage(path, place):
+    with open(path, "r+b") as file:
+        file.seek(place)
+        old = file.read(1)
+        file.seek(place)
+        file.write(bytes([old[0] ^ 16]))
+
+
+def assert_mended(what, *command):
+    """Runs a command on damaged.h5, which must become small.h5 again."""
+    result = succeed(*command)
+    warnings = [line for line in result.stderr.splitlines() if "written again" in line]
+    assert len(warnings) == 1 and "damaged.h5: " in warnings[0], f"{what}: {result.stderr}"
+    assert datasets("damaged.h5") == datasets("small.h5"), what
+    succeed("show", "damaged.h5")
+    return result.stdout
+
+
+def test_damage_beside_the_chains_is_mended():
+    write("small.ini", SMALL)
+    succeed("search", "small.ini")
+    for what, place in places_beside_the_chains("small.h5"):
+        for command in (["search", "small.ini", "-o", "damaged.h5"], ["merge", "damaged.h5"]):
+            shutil.copy("small.h5", "damaged.h5")
+            damage("damaged.h5", place)
+            told = assert_mended(what, *command)
+            assert command[0] != "merge" or told == "wrote damaged.h5: 12 chains; the grid is complete\n", told
+            result = succeed("merge", "damaged.h5")
+            assert result.stdout == "damaged.h5 is up to date already: 12 chains; the grid is complete\n"
+            assert result.stderr == "", f"{what}: {result.stderr}"
+
+
+def test_wrong_values_beside_the_chains_are_mended():
+    def mend(path, change):
+        shutil.copy("small.h5", "damaged.h5")
+        with h5py.File("damaged.h5", "r+") as file:
+            change(file)
+        assert_mended(path, "search", "small.ini", "-o", "damaged.h5")
+
+    write("small.ini", SMALL)
+    succeed("search", "small.ini")
+    mend("best/loss", lambda file: file["best/loss"].__setitem__((1, 0), -9))
+    mend("best/agree", lambda file: file["best/agree"].__setitem__((0, 0), 7))
+    mend("grid/g", lambda file: file["grid/g"].__setitem__(0, 0.9))
+    mend("protocol/fixed", lambda file: file["protocol/fixed"].__setitem__(0, 1))
+    mend("best/energy", lambda file: file.__delitem__("best/energy"))
 
 
 def test_second_interrupt_quits_at_once():
