@@ -122,16 +122,16 @@ __global__ void __launch_bounds__(THREADS)
     __syncthreads();
     if (threadIdx.x > 0)
         return;
-    group.info[matrix] = is_finite(tridiagonal) ? 0 : MM_EIGEN_REJECTED;
-    if (factors && group.info[matrix] == 0) {
-        double shift;
+    bool found = is_finite(tridiagonal);
+    if (factors) {
+        double shift = 0.0;
         const double dropped = batch.chains[order[matrix]].band_error;
-        const int populations = mm_count_populations(values, levels, dropped, &shift);
-        const bool found = populations > 0 && factorise(group, matrix, shift);
+        const int populations = found ? mm_count_populations(values, levels, dropped, &shift) : 0;
+        found = populations > 0 && factorise(group, matrix, shift);
         group.populations[matrix] = populations;
         group.shifts[matrix] = shift;
-        group.info[matrix] = found ? 0 : MM_EIGEN_REJECTED;
     }
+    group.info[matrix] = found ? 0 : MM_EIGEN_REJECTED;
 }
 
 } // namespace

@@ -10,8 +10,6 @@
  * them, of which a multiprocessor serves one a cycle. The way back is two multiply-adds for every element of a
  * reflector and vector in registers.
  */
-#include <climits>
-
 #include "band_wide.cuh"
 #include "device_check.cuh"
 #include "spectrum.h"
