@@ -29,11 +29,11 @@ struct tridiagonal {
     const double2 *rows; /* [levels] */
 };
 
-/** The power of two that brings a number to between 1 and 2. */
+/** The power of two that brings a number to between 1 and 2; NAN stays what it is by it. */
 __device__ double power_to_one(double number)
 {
     const long long exponent = __double_as_longlong(number) >> 52 & 0x7ff;
-    return __longlong_as_double((2046 - exponent) << 52);
+    return __longlong_as_double((2046 - exponent) * (1LL << 52));
 }
 
 /** Eigenvalues below x. */
