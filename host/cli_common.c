@@ -171,11 +171,9 @@ static error_t add_override(struct cli_run *run, const char *text)
 /** Here already, because a finished search opens none. */
 static error_t check_backend(const struct argp_state *state, const char *text)
 {
-    static const char *const names[] = {"auto", "cpu", "cuda", "reference"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i]) == 0)
-            return 0;
-    return cli_usage_error(state, "--backend '%s': must be auto, cpu, cuda or reference", text);
+    return mm_backend_is_known(text)
+               ? 0
+               : cli_usage_error(state, "--backend '%s': must be auto, cpu, cuda or reference", text);
 }
 
 static error_t parse_eigen_solver(struct argp_state *state, const char *text, enum mm_eigen_method *method)

@@ -49,12 +49,6 @@ static size_t batch_of(const struct mm_problem *problem, int64_t collision)
     return batch;
 }
 
-/* Whether c and q of a collision are those that its batch met before. */
-static bool is_repeated(const struct mm_problem *problem, const struct mm_noise *noise, int64_t collision)
-{
-    return noise->per_batch && collision > 0 && batch_of(problem, collision - 1) == batch_of(problem, collision);
-}
-
 struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
                                         size_t curve, int64_t realisation, int64_t collision,
                                         struct mm_clipped *clipped)
@@ -67,8 +61,9 @@ struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, co
     if (noise->c_width > 0.0 || noise->q_width > 0.0) {
         const philox4x32_ctr_t by_collision = {{low, high, r, STREAM_COLLISION}};
         const philox4x32_ctr_t by_batch = {{(uint32_t)batch, 0, r, STREAM_BATCH}};
+        const bool repeated = noise->per_batch && collision > 0 && batch_of(&plan->problem, collision - 1) == batch;
         struct mm_clipped uncounted = {0};
-        struct mm_clipped *count = is_repeated(&plan->problem, noise, collision) ? &uncounted : clipped;
+        struct mm_clipped *count = repeated ? &uncounted : clipped;
         draw_pair(noise, noise->per_batch ? by_batch : by_collision, qubit);
         drawn.c = clip(drawn.c + noise->c_width * qubit[0], &count->c);
         drawn.q = clip(drawn.q + noise->q_width * qubit[1], &count->q);

@@ -61,10 +61,23 @@ void mm_backend_describe(void (*line)(void *context, const char *name, bool avai
     }
 }
 
+static bool is_automatic(const char *name)
+{
+    return name == NULL || strcmp(name, "auto") == 0;
+}
+
+bool mm_backend_is_known(const char *name)
+{
+    bool known = is_automatic(name);
+    for (int i = 0; i < BACKEND_COUNT && !known; i++)
+        known = strcmp(name, backend_entries[i].name) == 0;
+    return known;
+}
+
 static mm_status find_backend(const char *name, const struct mm_backend **backend, struct mm_error *error)
 {
     char reason[MM_BACKEND_TEXT];
-    bool automatic = name == NULL || strcmp(name, "auto") == 0;
+    bool automatic = is_automatic(name);
     for (int i = 0; i < BACKEND_COUNT; i++) {
         const struct backend_entry *entry = &backend_entries[i];
         if (!automatic && strcmp(name, entry->name) != 0)

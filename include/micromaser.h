@@ -229,6 +229,9 @@ MM_API mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_poin
 /** Closes a solver; NULL is allowed. */
 MM_API void mm_solver_close(struct mm_solver *solver);
 
+/** Whether a backend has this name, compiled in or not; "auto" and NULL count as names. */
+MM_API bool mm_backend_is_known(const char *name);
+
 /** One line a backend for `micromaser info`: its name, whether it is available, and what it would run on or why it
  *  cannot. Calls `line` once for each backend; the texts last as long as the call. */
 MM_API void mm_backend_describe(void (*line)(void *context, const char *name, bool available, const char *text),
