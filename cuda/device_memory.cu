@@ -103,3 +103,16 @@ void mm_device_memory_free(struct mm_device_memory *memory)
         memory->staging[array].bytes = 0;
     }
 }
+
+mm_status mm_device_copy_bytes(void **copy, const void *data, size_t bytes, struct mm_error *error)
+{
+    *copy = nullptr;
+    if (bytes == 0)
+        return MM_OK;
+    MM_CUDA_CHECK(error, cudaMalloc(copy, bytes));
+    MM_CUDA_CHECK(error, cudaMemcpy(*copy, data, bytes, cudaMemcpyHostToDevice));
+    /* From memory that is not pinned a copy may still be on its way, and non-blocking streams do not wait for it.
+     */
+    MM_CUDA_CHECK(error, cudaStreamSynchronize(nullptr));
+    return MM_OK;
+}

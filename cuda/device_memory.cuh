@@ -69,6 +69,21 @@ mm_status mm_device_memory_download(struct mm_device_memory *memory, enum mm_arr
 
 void mm_device_memory_free(struct mm_device_memory *memory);
 
+/** Copies `bytes` bytes, if there are any, to memory of their own on the present device. They are there for every
+ * stream when this returns.
+ *  @param copy  out: device memory, owned by the caller, who frees it with cudaFree, after a failure, too; or NULL
+ *  Errors: MM_ERROR_DEVICE. */
+mm_status mm_device_copy_bytes(void **copy, const void *data, size_t bytes, struct mm_error *error);
+
+template <typename Element>
+mm_status mm_device_copy(Element **copy, const Element *data, size_t count, struct mm_error *error)
+{
+    void *bytes;
+    const mm_status status = mm_device_copy_bytes(&bytes, data, count * sizeof *data, error);
+    *copy = static_cast<Element *>(bytes);
+    return status;
+}
+
 /** The device's array and its pinned twin. */
 template <typename Element> Element *mm_on_device(const struct mm_device_memory &memory, enum mm_array array)
 {

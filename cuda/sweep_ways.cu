@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "device_check.cuh"
+#include "device_memory.cuh"
 
 namespace
 {
@@ -64,19 +64,6 @@ mm_status take_every(struct mm_way *way, const struct mm_sweep_plan &plan, struc
     return status;
 }
 
-/** An array of the host on the device; none of no elements. */
-template <typename Element>
-mm_status upload(Element **device, const Element *host, int count, struct mm_error *error)
-{
-    const size_t bytes = static_cast<size_t>(count) * sizeof *host;
-    *device = nullptr;
-    if (count == 0)
-        return MM_OK;
-    MM_CUDA_CHECK(error, cudaMalloc(device, bytes));
-    MM_CUDA_CHECK(error, cudaMemcpy(*device, host, bytes, cudaMemcpyHostToDevice));
-    return MM_OK;
-}
-
 } // namespace
 
 mm_status mm_sweep_ways_create(struct mm_sweep_ways *ways, const struct mm_problem *problem, struct mm_error *error)
@@ -112,11 +99,11 @@ mm_status mm_device_ways_create(struct mm_device_ways *copy, const struct mm_swe
         const struct mm_way &from = ways->ways[i];
         struct mm_way &to = copy->ways.ways[i];
         to = {from.stretch_count, from.term_count, nullptr, nullptr, from.limits};
-        status = upload(&to.stretches, from.stretches, from.stretch_count, error);
+        status = mm_device_copy(&to.stretches, from.stretches, static_cast<size_t>(from.stretch_count), error);
         if (status == MM_OK)
-            status = upload(&to.terms, from.terms, from.term_count, error);
+            status = mm_device_copy(&to.terms, from.terms, static_cast<size_t>(from.term_count), error);
     }
-    return status == MM_OK ? upload(&copy->table, copy->ways.ways, MM_SWEEP_WAYS, error) : status;
+    return status == MM_OK ? mm_device_copy(&copy->table, copy->ways.ways, MM_SWEEP_WAYS, error) : status;
 }
 
 void mm_device_ways_free(struct mm_device_ways *copy)

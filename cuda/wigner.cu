@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "device_check.cuh"
+#include "device_memory.cuh"
 
 namespace
 {
@@ -164,13 +165,6 @@ struct arrays {
     double *sums;
 };
 
-mm_status upload(const void *source, size_t bytes, void **target, struct mm_error *error)
-{
-    MM_CUDA_CHECK(error, cudaMalloc(target, bytes));
-    MM_CUDA_CHECK(error, cudaMemcpy(*target, source, bytes, cudaMemcpyHostToDevice));
-    return MM_OK;
-}
-
 mm_status upload_series(const struct mm_wigner_series *series, struct arrays *arrays, struct mm_error *error)
 {
     const size_t count = static_cast<size_t>(series->diagonals) + 1;
@@ -179,14 +173,11 @@ mm_status upload_series(const struct mm_wigner_series *series, struct arrays *ar
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu diagonals", count - 1);
     for (size_t d = 0; d < count; d++)
         first[d] = static_cast<int64_t>(series->first[d]);
-    void *on_device[2] = {nullptr, nullptr};
-    mm_status status = upload(first, count * sizeof *first, &on_device[0], error);
+    mm_status status = mm_device_copy(&arrays->first, first, count, error);
     free(first);
-    if (status == MM_OK && series->first[series->diagonals] > 0)
-        status =
-            upload(series->terms, series->first[series->diagonals] * sizeof *series->terms, &on_device[1], error);
-    arrays->first = static_cast<int64_t *>(on_device[0]);
-    arrays->terms = static_cast<struct mm_wigner_term *>(on_device[1]);
+    if (status == MM_OK)
+        status = mm_device_copy(&arrays->terms, static_cast<const struct mm_wigner_term *>(series->terms),
+                                series->first[series->diagonals], error);
     return status;
 }
 

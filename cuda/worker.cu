@@ -14,24 +14,16 @@ namespace
 constexpr size_t CHAINS_PER_MULTIPROCESSOR = 8; /* twice what runs at a time in the larger register classes */
 constexpr size_t EIGEN_SHARE = 4; /* one part in so many of the memory is for the eigenvalue problems */
 
-mm_status upload(int64_t **target, const int64_t *values, size_t bytes, struct mm_error *error)
-{
-    MM_CUDA_CHECK(error, cudaMalloc(target, bytes));
-    MM_CUDA_CHECK(error, cudaMemcpy(*target, values, bytes, cudaMemcpyHostToDevice));
-    return MM_OK;
-}
-
 mm_status upload_batch_ends(struct mm_cuda_worker *worker, struct mm_error *error)
 {
     const struct mm_problem *problem = worker->problem;
-    const size_t bytes = problem->batch_count * sizeof(int64_t);
-    int64_t *ends = static_cast<int64_t *>(malloc(bytes));
+    int64_t *ends = static_cast<int64_t *>(malloc(problem->batch_count * sizeof *ends));
     if (ends == nullptr)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu batches", problem->batch_count);
     int64_t end = 0;
     for (size_t b = 0; b < problem->batch_count; b++)
         ends[b] = end += problem->batches[b].qubits;
-    mm_status status = upload(&worker->batch_ends, ends, bytes, error);
+    mm_status status = mm_device_copy(&worker->batch_ends, ends, problem->batch_count, error);
     free(ends);
     return status;
 }

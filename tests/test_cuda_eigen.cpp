@@ -126,9 +126,9 @@ class device_states
                     states[i * size + static_cast<size_t>(d * batch_.columns + m)] =
                         given[i][static_cast<size_t>(m * n + m + d)];
         }
-        upload(&batch_.state, states);
-        upload(&batch_.chains, chains);
-        upload(&order_, order);
+        require(mm_device_copy(&batch_.state, states.data(), states.size(), &error), error);
+        require(mm_device_copy(&batch_.chains, chains.data(), chains.size(), &error), error);
+        require(mm_device_copy(&order_, order.data(), order.size(), &error), error);
         require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
         if (!mm_cuda_libraries_find(&libraries_, &reason))
             fail_msg("%s", reason);
@@ -171,12 +171,6 @@ class device_states
     }
 
   private:
-    template <typename Element> void upload(Element **target, const std::vector<Element> &values)
-    {
-        require(cudaMalloc(target, values.size() * sizeof(Element)));
-        require(cudaMemcpy(*target, values.data(), values.size() * sizeof(Element), cudaMemcpyHostToDevice));
-    }
-
     int count_, n_;
     mm_chain_batch batch_ = {};
     int *order_ = nullptr;
