@@ -241,7 +241,7 @@ EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_
 TEST_PROGRAMS   := $(C_TEST_PROGRAMS) $(EMULATED_TESTS)
 EMULATED_PROGRAM := $(if $(EMULATED_TESTS),$(BUILD)/emulation/micromaser)
 ifeq ($(EMULATED_PROGRAM),)
-TEST_SCRIPTS := $(filter-out tests/test_emulated_program.py,$(TEST_SCRIPTS))
+TEST_SCRIPTS := $(filter-out tests/test_emulated_program.py tests/test_streams.sh,$(TEST_SCRIPTS))
 endif
 FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 

@@ -126,8 +126,8 @@ inline const char *mm_cusolver_status_name(cusolverStatus_t status)
 #define MM_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                  \
     (emulation_prepare(kernel, #kernel, grid, block, shared_bytes, stream)(__VA_ARGS__), mm_launch_outcome())
 #define MM_DYNAMIC_SHARED(type, name)            type *name = static_cast<type *>(emulation_dynamic_shared())
-#define MM_THRUST_POLICY(stream)                 (static_cast<void>(stream), thrust::cpp::par)
-#define MM_THRUST_POLICY_WITH(allocator, stream) (static_cast<void>(stream), thrust::cpp::par(allocator))
+#define MM_THRUST_POLICY(stream)                 (emulation_wait_for(stream), thrust::cpp::par)
+#define MM_THRUST_POLICY_WITH(allocator, stream) (emulation_wait_for(stream), thrust::cpp::par(allocator))
 #define MM_DEVICE_ACCESS                         emulation_device_access mm_device_access
 
 #else

@@ -71,7 +71,9 @@ cusolverStatus_t spoil_solution(cusolverDnHandle_t handle, cusolverDnParams_t pa
     cusolverStatus_t status = cusolverDnXsyevBatched(handle, params, mode, triangle, n, matrix_type, matrices,
                                                      leading, value_type, values, compute_type, device_buffer,
                                                      device_bytes, host_buffer, host_bytes, info, batch_count);
+    assert_int_equal(cudaDeviceSynchronize(), cudaSuccess); /* solved by now */
     assert_int_equal(cudaMemcpy(matrices, &wrong, sizeof wrong, cudaMemcpyHostToDevice), cudaSuccess);
+    assert_int_equal(cudaDeviceSynchronize(), cudaSuccess);
     return status;
 }
 

@@ -23,6 +23,7 @@ extern "C" {
 #include "adjoint.cuh"
 #include "band_tile.cuh"
 #include "density.cuh"
+#include "device_array.h"
 #include "device_check.cuh"
 #include "propagate.cuh"
 
@@ -150,51 +151,6 @@ cpu_course run_on_cpu(const protocol &given, const mm_point &point, int64_t end,
 }
 
 /* ------------------------------------------------------------------------------------------------- device */
-
-template <typename Element> class device_array
-{
-  public:
-    explicit device_array(size_t count) : count_(count)
-    {
-        assert_int_equal(cudaMalloc(&begin_, std::max<size_t>(count, 1) * sizeof(Element)), cudaSuccess);
-    }
-
-    explicit device_array(const std::vector<Element> &values) : device_array(values.size())
-    {
-        upload(values);
-    }
-
-    ~device_array()
-    {
-        cudaFree(begin_);
-    }
-    device_array(const device_array &) = delete;
-    device_array &operator=(const device_array &) = delete;
-
-    void upload(const std::vector<Element> &values)
-    {
-        assert_int_equal(values.size(), count_);
-        assert_int_equal(cudaMemcpy(begin_, values.data(), count_ * sizeof(Element), cudaMemcpyHostToDevice),
-                         cudaSuccess);
-    }
-
-    std::vector<Element> download() const
-    {
-        std::vector<Element> values(count_);
-        assert_int_equal(cudaMemcpy(values.data(), begin_, count_ * sizeof(Element), cudaMemcpyDeviceToHost),
-                         cudaSuccess);
-        return values;
-    }
-
-    Element *get() const
-    {
-        return begin_;
-    }
-
-  private:
-    Element *begin_ = nullptr;
-    size_t count_;
-};
 
 #define COMMA_AFTER(BANDS) BANDS,
 constexpr int TILE_CLASSES[] = {MM_TILE_CLASSES(COMMA_AFTER)};

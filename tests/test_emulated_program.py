@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""test_emulated_program.py - the program on the emulated device: a device that is lost in the middle of a run.
+"""test_emulated_program.py - the program on the emulated device: a device that is lost in the middle of a run, streams
+that are late, both eigenvalue solvers.
 
 usage: test_emulated_program.py PROGRAM     (the one on the emulated device lies in emulation/ beside it)
 
@@ -103,6 +104,18 @@ def test_checked_solutions_give_the_same_results():
             assert datasets("run.h5") == plain, solver
             with h5py.File("run.h5") as file:
                 assert file["chains"]["eigen_failures"][...].sum() == 0, solver
+
+
+def test_a_search_is_the_same_whenever_streams_do_their_work():
+    write("run.ini", CONFIGURATION)
+    for solver in ("cusolver", "tridiagonal"):
+        results = []
+        for schedule in (0, 1, 2, 3):
+            environment = {**os.environ, "MM_EMULATION_STREAMS": f"{schedule}"}
+            done = run(*SEARCH, "--eigen-solver", solver, "--force", env=environment)
+            assert done.returncode == 0, done.stderr
+            results.append(datasets("run.h5"))
+        assert all(result == results[0] for result in results), solver
 
 
 def test_every_backend_ends_at_the_same_optima():

@@ -24,6 +24,7 @@ extern "C" {
 #include <cmocka.h>
 }
 
+#include "device_array.h"
 #include "device_check.cuh"
 #include "emulation.h"
 #include "libraries.cuh"
@@ -43,51 +44,6 @@ namespace
 
 constexpr unsigned int all_lanes = 0xffffffffU;
 constexpr std::uint64_t schedules = 8; /* ascending, descending and six random ones */
-
-/* An array on the device, and the way there and back. */
-template <typename Element> class device_array
-{
-  public:
-    explicit device_array(std::size_t count) : count_(count)
-    {
-        assert_int_equal(cudaMalloc(&begin_, count * sizeof(Element)), cudaSuccess);
-    }
-
-    explicit device_array(const std::vector<Element> &values) : device_array(values.size())
-    {
-        upload(values);
-    }
-
-    ~device_array()
-    {
-        cudaFree(begin_);
-    }
-    device_array(const device_array &) = delete;
-    device_array &operator=(const device_array &) = delete;
-
-    void upload(const std::vector<Element> &values)
-    {
-        assert_int_equal(cudaMemcpy(begin_, values.data(), values.size() * sizeof(Element), cudaMemcpyHostToDevice),
-                         cudaSuccess);
-    }
-
-    std::vector<Element> download() const
-    {
-        std::vector<Element> values(count_);
-        assert_int_equal(cudaMemcpy(values.data(), begin_, count_ * sizeof(Element), cudaMemcpyDeviceToHost),
-                         cudaSuccess);
-        return values;
-    }
-
-    Element *get() const
-    {
-        return begin_;
-    }
-
-  private:
-    Element *begin_ = nullptr;
-    std::size_t count_;
-};
 
 std::vector<double> random_numbers(std::size_t count, unsigned int seed)
 {

@@ -1,12 +1,15 @@
 /* cublas.cpp - cuBLAS answered by cblas. */
 #include <cblas.h>
+#include <functional>
 #include <memory>
 
 #include "cublas_v2.h"
 #include "device.h"
+#include "work_queue.h"
 
 struct emulation_cublas {
     cudaStream_t stream = nullptr;
+    int device = emulation_current_device();
 };
 
 namespace
@@ -63,10 +66,21 @@ template <typename Body> cublasStatus_t library_call(cublasHandle_t handle, Body
         return error == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED : CUBLAS_STATUS_EXECUTION_FAILED;
     if (handle == nullptr)
         return CUBLAS_STATUS_NOT_INITIALIZED;
-    if (!emulation_is_stream(handle->stream))
+    if (handle->device != emulation_current_device() || emulation_find_own_stream(handle->stream) == nullptr)
         return CUBLAS_STATUS_EXECUTION_FAILED;
-    emulation_device_access access;
     return body();
+}
+
+/* Gives the stream of the handle what a call does on the device. */
+cublasStatus_t give(cublasHandle_t handle, const std::function<void()> &work)
+{
+    std::shared_ptr<emulation_stream> stream = emulation_find_stream(handle->stream);
+    cudaError_t error = emulation_give(stream, [device = stream->device, work] {
+        emulation_device_access access(device);
+        work();
+        return cudaSuccess;
+    });
+    return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 } // namespace
@@ -95,7 +109,7 @@ cublasStatus_t cublasDestroy(cublasHandle_t handle)
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream)
 {
     return library_call(handle, [&] {
-        if (!emulation_is_stream(stream))
+        if (emulation_find_own_stream(stream) == nullptr)
             return CUBLAS_STATUS_INVALID_VALUE;
         handle->stream = stream;
         return CUBLAS_STATUS_SUCCESS;
@@ -123,11 +137,12 @@ cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_
             !fits(factor(b_operation, b, k, n, b_leading, b_stride), batch_count) ||
             !fits({c, m, n, c_leading, c_stride}, batch_count))
             return CUBLAS_STATUS_INVALID_VALUE;
-        for (long long int batch = 0; batch < batch_count; batch++)
-            cblas_dgemm(CblasColMajor, transpose(a_operation), transpose(b_operation), m, n, k, *alpha,
-                        a + batch * a_stride, a_leading, b + batch * b_stride, b_leading, *beta,
-                        c + batch * c_stride, c_leading);
-        return CUBLAS_STATUS_SUCCESS;
+        return give(handle, [=, alpha = *alpha, beta = *beta] {
+            for (long long int batch = 0; batch < batch_count; batch++)
+                cblas_dgemm(CblasColMajor, transpose(a_operation), transpose(b_operation), m, n, k, alpha,
+                            a + batch * a_stride, a_leading, b + batch * b_stride, b_leading, beta,
+                            c + batch * c_stride, c_leading);
+        });
     });
 }
 
@@ -139,9 +154,10 @@ cublasStatus_t cublasDsyrk(cublasHandle_t handle, cublasFillMode_t triangle, cub
         if (n < 0 || k < 0 || !fits(factor(operation, a, n, k, a_leading, 0), 1) ||
             !fits({c, n, n, c_leading, 0}, 1))
             return CUBLAS_STATUS_INVALID_VALUE;
-        cblas_dsyrk(CblasColMajor, triangle == CUBLAS_FILL_MODE_LOWER ? CblasLower : CblasUpper,
-                    transpose(operation), n, k, *alpha, a, a_leading, *beta, c, c_leading);
-        return CUBLAS_STATUS_SUCCESS;
+        return give(handle, [=, alpha = *alpha, beta = *beta] {
+            cblas_dsyrk(CblasColMajor, triangle == CUBLAS_FILL_MODE_LOWER ? CblasLower : CblasUpper,
+                        transpose(operation), n, k, alpha, a, a_leading, beta, c, c_leading);
+        });
     });
 }
 
@@ -150,7 +166,6 @@ cublasStatus_t cublasDscal(cublasHandle_t handle, int n, const double *alpha, do
     return library_call(handle, [&] {
         if (n < 0 || increment < 1 || !fits({x, 1, n, increment, 0}, 1))
             return CUBLAS_STATUS_INVALID_VALUE;
-        cblas_dscal(n, *alpha, x, increment);
-        return CUBLAS_STATUS_SUCCESS;
+        return give(handle, [=, alpha = *alpha] { cblas_dscal(n, alpha, x, increment); });
     });
 }

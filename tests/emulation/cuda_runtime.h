@@ -1,7 +1,8 @@
 /* cuda_runtime.h - the part of the CUDA runtime that kernels and their callers use, for a device that is a CPU.
  *
  * Names, values and meanings are those of the CUDA Runtime API (CUDA 12.8 and 13.0 agree on all that is here).
- * Everything runs at once and in the order of the calls, which is one of the orders that streams allow. */
+ * Everything runs at once and in the order of the calls, which is one of the orders that streams allow, or in other
+ * ones (emulation_set_streams). */
 #ifndef EMULATION_CUDA_RUNTIME_H
 #define EMULATION_CUDA_RUNTIME_H
 
@@ -228,10 +229,10 @@ struct emulation_launch_shape {
     cudaStream_t stream;
 };
 
-/** Runs a kernel to its end; the outcome is left for cudaGetLastError.
+/** Gives a kernel to its stream; the outcome is left for cudaGetLastError.
  *  @param kernel    identifies the kernel for cudaFuncSetAttribute
  *  @param pointers  [pointer_count], the arguments that are pointers: each must be one that a kernel may be given
- *  @param body      calls the kernel once, as one thread of it */
+ *  @param body      calls the kernel once, as one thread of it, with arguments of its own */
 void emulation_launch(const emulation_launch_shape &shape, const void *kernel, std::size_t pointer_count,
                       const void *const *pointers, const std::function<void()> &body);
 
@@ -255,7 +256,7 @@ template <typename... Parameters> struct emulation_kernel {
     {
         const void *pointers[] = {nullptr, emulation_pointer_argument(parameters)...};
         emulation_launch(shape, reinterpret_cast<const void *>(kernel), sizeof...(parameters), pointers + 1,
-                         [&] { kernel(parameters...); });
+                         [kernel = kernel, parameters...] { kernel(parameters...); });
     }
 };
 
@@ -272,10 +273,17 @@ emulation_kernel<Parameters...> emulation_prepare(void (*kernel)(Parameters...),
 class emulation_device_access
 {
   public:
-    emulation_device_access();
+    emulation_device_access(); /* to that of the current device */
+    explicit emulation_device_access(int device);
     ~emulation_device_access();
     emulation_device_access(const emulation_device_access &) = delete;
     emulation_device_access &operator=(const emulation_device_access &) = delete;
+
+  private:
+    int device_;
 };
+
+/** Waits until a stream has done its work, for such libraries. */
+void emulation_wait_for(cudaStream_t stream);
 
 #endif

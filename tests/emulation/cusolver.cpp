@@ -2,15 +2,18 @@
 #include "cusolverDn.h"
 
 #include <cstring>
+#include <functional>
 #include <lapacke.h>
 #include <memory>
 
 #include "device.h"
 #include "emulation.h"
 #include "shared_memory.h"
+#include "work_queue.h"
 
 struct emulation_cusolver {
     cudaStream_t stream = nullptr;
+    int device = emulation_current_device();
 };
 
 struct emulation_cusolver_params {
@@ -49,10 +52,21 @@ template <typename Body> cusolverStatus_t library_call(cusolverDnHandle_t handle
         return error == cudaErrorMemoryAllocation ? CUSOLVER_STATUS_ALLOC_FAILED : CUSOLVER_STATUS_EXECUTION_FAILED;
     if (handle == nullptr)
         return CUSOLVER_STATUS_NOT_INITIALIZED;
-    if (!emulation_is_stream(handle->stream))
+    if (handle->device != emulation_current_device() || emulation_find_own_stream(handle->stream) == nullptr)
         return CUSOLVER_STATUS_EXECUTION_FAILED;
-    emulation_device_access access;
     return body();
+}
+
+/* Gives the stream of the handle what a call does on the device. */
+cusolverStatus_t give(cusolverDnHandle_t handle, const std::function<void()> &work)
+{
+    std::shared_ptr<emulation_stream> stream = emulation_find_stream(handle->stream);
+    cudaError_t error = emulation_give(stream, [device = stream->device, work] {
+        emulation_device_access access(device);
+        work();
+        return cudaSuccess;
+    });
+    return error == cudaSuccess ? CUSOLVER_STATUS_SUCCESS : CUSOLVER_STATUS_EXECUTION_FAILED;
 }
 
 cusolverStatus_t check_problem(cusolverDnParams_t params, const problem &wanted, cudaDataType matrix_type,
@@ -128,7 +142,7 @@ cusolverStatus_t cusolverDnDestroy(cusolverDnHandle_t handle)
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream)
 {
     return library_call(handle, [&] {
-        if (!emulation_is_stream(stream))
+        if (emulation_find_own_stream(stream) == nullptr)
             return CUSOLVER_STATUS_INVALID_VALUE;
         handle->stream = stream;
         return CUSOLVER_STATUS_SUCCESS;
@@ -194,9 +208,10 @@ cusolverStatus_t cusolverDnXsyevBatched(cusolverDnHandle_t handle, cusolverDnPar
             !emulation_is_device_memory(values, count * static_cast<std::size_t>(n) * sizeof(double)) ||
             !emulation_is_device_memory(info, count * sizeof *info))
             return CUSOLVER_STATUS_INVALID_VALUE;
-        std::memset(device_buffer, emulation_unwritten_byte, device_bytes);
-        std::memset(host_buffer, emulation_unwritten_byte, host_bytes);
-        solve_all(wanted, static_cast<double *>(matrices), static_cast<double *>(values), info);
-        return CUSOLVER_STATUS_SUCCESS;
+        return give(handle, [=] {
+            std::memset(device_buffer, emulation_unwritten_byte, device_bytes);
+            std::memset(host_buffer, emulation_unwritten_byte, host_bytes);
+            solve_all(wanted, static_cast<double *>(matrices), static_cast<double *>(values), info);
+        });
     });
 }

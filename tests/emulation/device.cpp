@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "emulation.h"
+#include "work_queue.h"
 
 namespace
 {
@@ -66,6 +67,16 @@ cudaError_t emulation_admit()
     return errors.ruin;
 }
 
+cudaError_t emulation_ruined()
+{
+    return errors.ruin;
+}
+
+int emulation_current_device()
+{
+    return current_device;
+}
+
 cudaError_t emulation_remember(cudaError_t error)
 {
     if (error != cudaSuccess)
@@ -110,6 +121,7 @@ const char *emulation_failure()
 void emulation_reset()
 {
     std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
+    emulation_restore_streams();
     errors = device_errors{};
     device_count = 1;
     current_device = 0;
@@ -276,7 +288,10 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 
 cudaError_t cudaDeviceSynchronize()
 {
-    return emulation_call([] { return check_device(current_device); });
+    return emulation_call([] {
+        emulation_finish_device(current_device);
+        return errors.ruin != cudaSuccess ? errors.ruin : check_device(current_device);
+    });
 }
 
 cudaError_t cudaDriverGetVersion(int *version)

@@ -3,6 +3,7 @@
 #define EMULATION_DEVICE_H
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -32,6 +33,12 @@ std::recursive_mutex &emulation_mutex();
 /** What a call that begins now must fail with: the error that ruined the context, or the injected one. */
 cudaError_t emulation_admit();
 
+/** The error that ruined the context, with which every call fails; cudaSuccess if nothing has. */
+cudaError_t emulation_ruined();
+
+/** The device of the calling thread of the host. */
+int emulation_current_device();
+
 /** Remembers an error for cudaGetLastError and returns it. */
 cudaError_t emulation_remember(cudaError_t error);
 
@@ -58,22 +65,51 @@ template <typename Body> cudaError_t emulation_release_call(Body body)
 /* --------------------------------------------------------------------------------------- memory
  * (device_memory.cpp) */
 
-/** Whether all of pointer[0 .. bytes-1] lies in one allocation of device memory. */
-bool emulation_is_device_memory(const void *pointer, std::size_t bytes);
+constexpr int emulation_no_device = -1;
 
-/** Whether a kernel may be given this pointer: NULL, into device or pinned memory, or to the end of either. */
-bool emulation_is_kernel_pointer(const void *pointer);
+/** Device with all of pointer[0 .. bytes-1] in one allocation of its memory, or emulation_no_device. */
+int emulation_device_of(const void *pointer, std::size_t bytes);
 
-/** Size of the device's memory. */
+/** Whether all of pointer[0 .. bytes-1] lies in one allocation of a device's memory. */
+inline bool emulation_is_device_memory(const void *pointer, std::size_t bytes)
+{
+    return emulation_device_of(pointer, bytes) != emulation_no_device;
+}
+
+/** Whether all of pointer[0 .. bytes-1] lies in one allocation of pinned memory. */
+bool emulation_is_pinned(const void *pointer, std::size_t bytes);
+
+/** Whether a kernel on a device may be given this pointer: NULL, into its or pinned memory, or to the end of
+ * either.
+ */
+bool emulation_is_kernel_pointer(int device, const void *pointer);
+
+/** Size of a device's memory. */
 std::size_t emulation_device_memory();
+
+/** Notes that the pinned memory there is to be read later, or has been: what is to be read must not be overwritten
+ *  by the emulation itself. */
+void emulation_count_reads(const void *pointer, int change);
+
+/** Overwrites pinned memory into which a copy is on its way: who looks too early sees that. */
+void emulation_spoil_pinned(void *pointer, std::size_t bytes);
 
 /* ------------------------------------------------------------------------------------------ handles (streams.cpp)
  */
 
-/** Whether a stream exists; NULL is the default one. */
-bool emulation_is_stream(cudaStream_t stream);
+struct emulation_stream; /* work_queue.h */
+
+/** The stream of a handle, NULL if there is none; that of a NULL handle is the default one of the current device.
+ */
+std::shared_ptr<emulation_stream> emulation_find_stream(cudaStream_t stream);
+
+/** The same, if it is one of the current device. */
+std::shared_ptr<emulation_stream> emulation_find_own_stream(cudaStream_t stream);
 
 /** Counts handles of the libraries among emulation_live_handles. */
 void emulation_count_handle(int change);
+
+/** As streams run in a fresh process, without any work left. */
+void emulation_restore_streams();
 
 #endif

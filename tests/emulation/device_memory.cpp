@@ -2,8 +2,9 @@
  *
  * Each allocation has pages of its own: one that nobody may touch, the slack before the allocation, the
  * allocation, aligned to 16 bytes, up to 15 bytes of slack, and another page that nobody may touch. Reading or
- * writing beyond the end faults at once; outside of kernels and copies so does any access. The slack holds the
- * pattern of unwritten memory, poisoned where AddressSanitizer runs, and is looked at when the memory is freed. */
+ * writing beyond the end faults at once; outside of kernels and copies so does any access, and that of a kernel to
+ * the memory of another device. The slack holds the pattern of unwritten memory, poisoned where AddressSanitizer
+ * runs, and is looked at when the memory is freed. */
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -16,11 +17,13 @@
 #include "device.h"
 #include "emulation.h"
 #include "shared_memory.h"
+#include "work_queue.h"
 
 namespace
 {
 
 struct allocation {
+    int device;
     unsigned char *mapping; /* its first page is a guard */
     std::size_t mapping_size;
     unsigned char *pages; /* between the guards */
@@ -29,12 +32,17 @@ struct allocation {
     std::size_t size;
 };
 
+struct pinned_allocation {
+    std::size_t size;
+    int reads; /* copies from there that are still to be done */
+};
+
 struct memory {
     std::map<const unsigned char *, allocation> device; /* by their beginning */
-    std::map<const unsigned char *, std::size_t> pinned;
-    std::size_t total = emulation_default_memory;
-    std::size_t used = 0;
-    int accesses = 0; /* how many want the device memory open */
+    std::map<const unsigned char *, pinned_allocation> pinned;
+    std::size_t total = emulation_default_memory; /* of each device */
+    std::map<int, std::size_t> used;              /* by device */
+    std::map<int, int> accesses;                  /* by device: how many want its memory open */
 };
 
 memory state;
@@ -45,10 +53,10 @@ bool set_protection(const allocation &block, int protection)
 }
 
 /* The system refuses only when it has no memory left for its own tables: nothing sensible can follow. */
-void set_all_protections(int protection)
+void set_all_protections(int device, int protection)
 {
     for (const auto &[begin, block] : state.device)
-        if (!set_protection(block, protection))
+        if (block.device == device && !set_protection(block, protection))
             std::abort();
 }
 
@@ -88,63 +96,17 @@ bool slack_is_unwritten(const allocation &block)
            is_unwritten(block.begin + block.size, block.pages + block.pages_size);
 }
 
-/* The allocation that holds the address or ends at it, NULL if there is none. */
-template <typename Map> auto find_below(const Map &map, const unsigned char *address)
+/* The pinned allocation that holds all of address[0 .. bytes-1], NULL if there is none. */
+pinned_allocation *find_pinned(const void *pointer, std::size_t bytes)
 {
-    auto above = map.upper_bound(address);
-    return above == map.begin() ? map.end() : std::prev(above);
-}
-
-bool is_pinned_or_its_end(const unsigned char *address)
-{
-    auto found = find_below(state.pinned, address);
-    return found != state.pinned.end() && address <= found->first + found->second;
-}
-
-cudaError_t check_copy(const void *destination, const void *source, std::size_t bytes, cudaMemcpyKind kind)
-{
-    bool to_device = emulation_is_device_memory(destination, bytes);
-    bool from_device = emulation_is_device_memory(source, bytes);
-    /* A pointer to device memory with too few bytes behind it is no host memory either. */
-    if ((!to_device && emulation_is_device_memory(destination, 0)) ||
-        (!from_device && emulation_is_device_memory(source, 0)))
-        return cudaErrorInvalidValue;
-    switch (kind) {
-    case cudaMemcpyHostToHost:
-        return !to_device && !from_device ? cudaSuccess : cudaErrorInvalidValue;
-    case cudaMemcpyHostToDevice:
-        return to_device && !from_device ? cudaSuccess : cudaErrorInvalidValue;
-    case cudaMemcpyDeviceToHost:
-        return !to_device && from_device ? cudaSuccess : cudaErrorInvalidValue;
-    case cudaMemcpyDeviceToDevice:
-        return to_device && from_device ? cudaSuccess : cudaErrorInvalidValue;
-    case cudaMemcpyDefault:
-        return cudaSuccess;
-    }
-    return cudaErrorInvalidMemcpyDirection;
-}
-
-cudaError_t copy(void *destination, const void *source, std::size_t bytes, cudaMemcpyKind kind)
-{
-    if (bytes == 0)
-        return cudaSuccess;
-    cudaError_t error = check_copy(destination, source, bytes, kind);
-    if (error != cudaSuccess)
-        return error;
-    emulation_device_access access;
-    std::memcpy(destination, source, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t fill(void *pointer, int value, std::size_t bytes)
-{
-    if (bytes == 0)
-        return cudaSuccess;
-    if (!emulation_is_device_memory(pointer, bytes))
-        return cudaErrorInvalidValue;
-    emulation_device_access access;
-    std::memset(pointer, value, bytes);
-    return cudaSuccess;
+    const unsigned char *address = static_cast<const unsigned char *>(pointer);
+    auto above = state.pinned.upper_bound(address);
+    if (above == state.pinned.begin())
+        return nullptr;
+    auto found = std::prev(above);
+    const unsigned char *end = found->first + found->second.size;
+    bool inside = address <= end && bytes <= static_cast<std::size_t>(end - address);
+    return inside ? &found->second : nullptr;
 }
 
 cudaError_t release(void *pointer)
@@ -155,7 +117,7 @@ cudaError_t release(void *pointer)
     allocation block = found->second;
     bool intact = set_protection(block, PROT_READ) && slack_is_unwritten(block);
     munmap(block.mapping, block.mapping_size);
-    state.used -= block.size;
+    state.used[block.device] -= block.size;
     state.device.erase(found);
     if (!intact)
         return emulation_ruin(cudaErrorIllegalAddress, "a kernel wrote just outside an allocation of " +
@@ -168,34 +130,58 @@ cudaError_t release(void *pointer)
 /* ---------------------------------------------------------------------------------------------- who may touch it
  */
 
-emulation_device_access::emulation_device_access()
+emulation_device_access::emulation_device_access() : emulation_device_access(emulation_current_device())
+{
+}
+
+emulation_device_access::emulation_device_access(int device) : device_(device)
 {
     std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
-    if (state.accesses++ == 0)
-        set_all_protections(PROT_READ | PROT_WRITE);
+    if (state.accesses[device]++ == 0)
+        set_all_protections(device, PROT_READ | PROT_WRITE);
 }
 
 emulation_device_access::~emulation_device_access()
 {
     std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
-    if (--state.accesses == 0)
-        set_all_protections(PROT_NONE);
+    if (--state.accesses[device_] == 0)
+        set_all_protections(device_, PROT_NONE);
 }
 
-bool emulation_is_device_memory(const void *pointer, std::size_t bytes)
+int emulation_device_of(const void *pointer, std::size_t bytes)
 {
     const unsigned char *address = static_cast<const unsigned char *>(pointer);
-    auto found = find_below(state.device, address);
-    if (found == state.device.end())
-        return false;
-    const unsigned char *end = found->second.begin + found->second.size;
-    return address <= end && bytes <= static_cast<std::size_t>(end - address);
+    auto above = state.device.upper_bound(address);
+    if (above == state.device.begin())
+        return emulation_no_device;
+    const allocation &found = std::prev(above)->second;
+    const unsigned char *end = found.begin + found.size;
+    bool inside = address <= end && bytes <= static_cast<std::size_t>(end - address);
+    return inside ? found.device : emulation_no_device;
 }
 
-bool emulation_is_kernel_pointer(const void *pointer)
+bool emulation_is_pinned(const void *pointer, std::size_t bytes)
 {
-    return pointer == nullptr || emulation_is_device_memory(pointer, 0) ||
-           is_pinned_or_its_end(static_cast<const unsigned char *>(pointer));
+    return find_pinned(pointer, bytes) != nullptr;
+}
+
+bool emulation_is_kernel_pointer(int device, const void *pointer)
+{
+    return pointer == nullptr || emulation_device_of(pointer, 0) == device || emulation_is_pinned(pointer, 0);
+}
+
+void emulation_count_reads(const void *pointer, int change)
+{
+    pinned_allocation *found = find_pinned(pointer, 0);
+    if (found != nullptr)
+        found->reads += change;
+}
+
+void emulation_spoil_pinned(void *pointer, std::size_t bytes)
+{
+    pinned_allocation *found = find_pinned(pointer, bytes);
+    if (found != nullptr && found->reads == 0)
+        std::memset(pointer, emulation_unwritten_byte, bytes);
 }
 
 std::size_t emulation_device_memory()
@@ -224,20 +210,28 @@ cudaError_t cudaMalloc(void **pointer, std::size_t bytes)
         if (bytes == 0)
             return cudaSuccess;
         allocation block;
-        if (state.used > state.total || bytes > state.total - state.used || !make_allocation(bytes, &block))
+        block.device = emulation_current_device();
+        std::size_t &used = state.used[block.device];
+        if (used > state.total || bytes > state.total - used || !make_allocation(bytes, &block))
             return cudaErrorMemoryAllocation;
-        if (state.accesses == 0 && !set_protection(block, PROT_NONE))
+        if (state.accesses[block.device] == 0 && !set_protection(block, PROT_NONE))
             std::abort();
         state.device.emplace(block.begin, block);
-        state.used += bytes;
+        used += bytes;
         *pointer = block.begin;
         return cudaSuccess;
     });
 }
 
+/* It waits for the device, as CUDA's does. */
 cudaError_t cudaFree(void *pointer)
 {
-    return emulation_release_call([&] { return pointer == nullptr ? cudaSuccess : release(pointer); });
+    return emulation_release_call([&] {
+        if (pointer == nullptr)
+            return cudaSuccess;
+        emulation_finish_device(emulation_device_of(pointer, 0));
+        return release(pointer);
+    });
 }
 
 cudaError_t cudaMallocHost(void **pointer, std::size_t bytes)
@@ -250,7 +244,7 @@ cudaError_t cudaMallocHost(void **pointer, std::size_t bytes)
         if (block == nullptr)
             return cudaErrorMemoryAllocation;
         std::memset(block, emulation_unwritten_byte, bytes);
-        state.pinned.emplace(static_cast<unsigned char *>(block), bytes);
+        state.pinned.emplace(static_cast<unsigned char *>(block), pinned_allocation{bytes, 0});
         *pointer = block;
         return cudaSuccess;
     });
@@ -268,51 +262,11 @@ cudaError_t cudaFreeHost(void *pointer)
     });
 }
 
-cudaError_t cudaMemcpy(void *destination, const void *source, std::size_t bytes, cudaMemcpyKind kind)
-{
-    return emulation_call([&] { return copy(destination, source, bytes, kind); });
-}
-
-cudaError_t cudaMemcpyAsync(void *destination, const void *source, std::size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream)
-{
-    return emulation_call([&] {
-        return emulation_is_stream(stream) ? copy(destination, source, bytes, kind)
-                                           : cudaErrorInvalidResourceHandle;
-    });
-}
-
-cudaError_t cudaMemset(void *pointer, int value, std::size_t bytes)
-{
-    return emulation_call([&] { return fill(pointer, value, bytes); });
-}
-
-cudaError_t cudaMemsetAsync(void *pointer, int value, std::size_t bytes, cudaStream_t stream)
-{
-    return emulation_call(
-        [&] { return emulation_is_stream(stream) ? fill(pointer, value, bytes) : cudaErrorInvalidResourceHandle; });
-}
-
 cudaError_t cudaMemGetInfo(std::size_t *free_bytes, std::size_t *total_bytes)
 {
     return emulation_call([&] {
-        *free_bytes = state.total - std::min(state.used, state.total);
+        *free_bytes = state.total - std::min(state.used[emulation_current_device()], state.total);
         *total_bytes = state.total;
-        return cudaSuccess;
-    });
-}
-
-cudaError_t emulation_copy_to_symbol(void *symbol, std::size_t size, const void *source, std::size_t bytes,
-                                     std::size_t offset, cudaMemcpyKind kind)
-{
-    return emulation_call([&] {
-        if (offset > size || bytes > size - offset)
-            return cudaErrorInvalidValue;
-        bool from_device = emulation_is_device_memory(source, bytes);
-        if (kind != (from_device ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice))
-            return cudaErrorInvalidMemcpyDirection;
-        emulation_device_access access;
-        std::memcpy(static_cast<unsigned char *>(symbol) + offset, source, bytes);
         return cudaSuccess;
     });
 }

@@ -1,20 +1,21 @@
 /* launch.cpp - launches: what a device would refuse, the blocks in the order of the schedule, kernel attributes. */
 #include <algorithm>
-#include <unordered_map>
+#include <map>
 
 #include "block.h"
 #include "device.h"
 #include "shared_memory.h"
+#include "work_queue.h"
 
 namespace
 {
 
-/* Largest dynamic shared memory that cudaFuncSetAttribute has allowed a kernel, by its address. */
-std::unordered_map<const void *, int> allowed_shared_bytes;
+/* Largest dynamic shared memory that cudaFuncSetAttribute has allowed a kernel on a device. */
+std::map<std::pair<int, const void *>, int> allowed_shared_bytes;
 
 int allowed_shared(const void *kernel)
 {
-    auto found = allowed_shared_bytes.find(kernel);
+    auto found = allowed_shared_bytes.find({emulation_current_device(), kernel});
     return found == allowed_shared_bytes.end() ? emulation_shared_bytes : found->second;
 }
 
@@ -31,13 +32,13 @@ cudaError_t check_shape(const emulation_launch_shape &shape, const void *kernel)
         return cudaErrorInvalidConfiguration;
     if (shape.dynamic_shared_bytes > static_cast<std::size_t>(allowed_shared(kernel)))
         return cudaErrorInvalidValue;
-    return emulation_is_stream(shape.stream) ? cudaSuccess : cudaErrorInvalidResourceHandle;
+    return emulation_find_own_stream(shape.stream) != nullptr ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 
 cudaError_t check_pointers(const emulation_launch_shape &shape, std::size_t count, const void *const *pointers)
 {
     for (std::size_t i = 0; i < count; i++)
-        if (!emulation_is_kernel_pointer(pointers[i]))
+        if (!emulation_is_kernel_pointer(emulation_current_device(), pointers[i]))
             return emulation_ruin(cudaErrorIllegalAddress,
                                   std::string("kernel ") + shape.kernel_name + ": argument " + std::to_string(i) +
                                       " (counted from 0) points to memory that is not the device's");
@@ -50,10 +51,10 @@ std::string block_name(uint3 index)
            ")";
 }
 
-cudaError_t run_blocks(const emulation_launch_shape &shape, const std::function<void()> &body)
+cudaError_t run_blocks(const emulation_launch_shape &shape, int device, const std::function<void()> &body)
 {
     std::uint64_t count = std::uint64_t{shape.grid.x} * shape.grid.y * shape.grid.z;
-    emulation_device_access access;
+    emulation_device_access access(device);
     emulation_shared_memory shared(shape.dynamic_shared_bytes);
     for (std::uint64_t number : emulation_block_order(count)) {
         uint3 index = {static_cast<unsigned int>(number % shape.grid.x),
@@ -77,7 +78,11 @@ void emulation_launch(const emulation_launch_shape &shape, const void *kernel, s
         cudaError_t error = check_shape(shape, kernel);
         if (error == cudaSuccess)
             error = check_pointers(shape, pointer_count, pointers);
-        return error != cudaSuccess ? error : run_blocks(shape, body);
+        if (error != cudaSuccess)
+            return error;
+        std::shared_ptr<emulation_stream> stream = emulation_find_own_stream(shape.stream);
+        return emulation_give(stream,
+                              [shape, device = stream->device, body] { return run_blocks(shape, device, body); });
     });
 }
 
@@ -89,7 +94,7 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute
         if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
             value > emulation_shared_bytes_optin)
             return cudaErrorInvalidValue;
-        allowed_shared_bytes[kernel] = value;
+        allowed_shared_bytes[{emulation_current_device(), kernel}] = value;
         return cudaSuccess;
     });
 }

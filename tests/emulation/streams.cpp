@@ -1,25 +1,32 @@
-/* streams.cpp - streams and events, and which of them exist: all work is done by the time a call returns. */
+/* streams.cpp - streams and events, and which of them exist. */
 #include <chrono>
 #include <memory>
 #include <unordered_map>
 
 #include "device.h"
 #include "emulation.h"
-
-struct emulation_stream {
-};
+#include "work_queue.h"
 
 struct emulation_event {
+    struct recording {
+        emulation_ticket ticket;
+        std::chrono::steady_clock::time_point time{};
+    };
+    int device;
     bool timed;
-    bool recorded = false;
-    std::chrono::steady_clock::time_point time{};
+    std::shared_ptr<recording> last{}; /* NULL: never recorded */
+
+    bool is_done() const
+    {
+        return last == nullptr || emulation_is_done(last->ticket);
+    }
 };
 
 namespace
 {
 
 struct handles {
-    std::unordered_map<cudaStream_t, std::unique_ptr<emulation_stream>> streams;
+    std::unordered_map<cudaStream_t, std::shared_ptr<emulation_stream>> streams;
     std::unordered_map<cudaEvent_t, std::unique_ptr<emulation_event>> events;
     int of_libraries = 0;
 };
@@ -33,9 +40,18 @@ bool is_event(cudaEvent_t event)
 
 } // namespace
 
-bool emulation_is_stream(cudaStream_t stream)
+std::shared_ptr<emulation_stream> emulation_find_stream(cudaStream_t stream)
 {
-    return stream == nullptr || live.streams.find(stream) != live.streams.end();
+    if (stream == nullptr)
+        return emulation_default_stream(emulation_current_device());
+    auto found = live.streams.find(stream);
+    return found == live.streams.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<emulation_stream> emulation_find_own_stream(cudaStream_t stream)
+{
+    std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+    return found != nullptr && found->device == emulation_current_device() ? found : nullptr;
 }
 
 void emulation_count_handle(int change)
@@ -61,33 +77,48 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
     return emulation_call([&] {
         if (flags > cudaStreamNonBlocking)
             return cudaErrorInvalidValue;
-        auto made = std::make_unique<emulation_stream>();
+        auto made = emulation_queue_open(emulation_current_device(), flags == cudaStreamDefault);
         *stream = made.get();
         live.streams.emplace(*stream, std::move(made));
         return cudaSuccess;
     });
 }
 
+/* What the stream was given is done all the same. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    return emulation_release_call(
-        [&] { return live.streams.erase(stream) == 1 ? cudaSuccess : cudaErrorInvalidResourceHandle; });
-}
-
-static cudaError_t check_stream(cudaStream_t stream)
-{
-    return emulation_call(
-        [&] { return emulation_is_stream(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle; });
+    return emulation_release_call([&] {
+        auto found = live.streams.find(stream);
+        if (found == live.streams.end())
+            return cudaErrorInvalidResourceHandle;
+        (void)emulation_finish(emulation_last_given(found->second));
+        live.streams.erase(found);
+        return cudaSuccess;
+    });
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
-    return check_stream(stream);
+    return emulation_call([&] {
+        std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+        return found == nullptr ? cudaErrorInvalidResourceHandle : emulation_finish(emulation_last_given(found));
+    });
+}
+
+void emulation_wait_for(cudaStream_t stream)
+{
+    (void)cudaStreamSynchronize(stream); /* what went wrong there is the device's */
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
-    return check_stream(stream);
+    return emulation_call([&] {
+        std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+        if (found == nullptr)
+            return cudaErrorInvalidResourceHandle;
+        emulation_bring_forward(found);
+        return found->pending.empty() ? cudaSuccess : cudaErrorNotReady;
+    });
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags)
@@ -95,7 +126,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return emulation_call([&] {
         if (flags != 0)
             return cudaErrorInvalidValue;
-        return emulation_is_stream(stream) && is_event(event) ? cudaSuccess : cudaErrorInvalidResourceHandle;
+        std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+        if (found == nullptr || !is_event(event))
+            return cudaErrorInvalidResourceHandle;
+        if (event->is_done())
+            return cudaSuccess;
+        return emulation_give(found, [] { return cudaSuccess; }, {event->last->ticket});
     });
 }
 
@@ -112,6 +148,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags)
         if ((flags & ~(cudaEventBlockingSync | cudaEventDisableTiming)) != 0)
             return cudaErrorInvalidValue;
         auto made = std::make_unique<emulation_event>();
+        made->device = emulation_current_device();
         made->timed = (flags & cudaEventDisableTiming) == 0;
         *event = made.get();
         live.events.emplace(*event, std::move(made));
@@ -128,36 +165,49 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     return emulation_call([&] {
-        if (!is_event(event) || !emulation_is_stream(stream))
+        std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+        if (!is_event(event) || found == nullptr || found->device != event->device)
             return cudaErrorInvalidResourceHandle;
-        event->recorded = true;
-        event->time = std::chrono::steady_clock::now();
-        return cudaSuccess;
+        auto recording = std::make_shared<emulation_event::recording>();
+        recording->ticket = emulation_last_given(found);
+        recording->ticket.number++;
+        event->last = recording;
+        return emulation_give(found, [recording] {
+            recording->time = std::chrono::steady_clock::now();
+            return cudaSuccess;
+        });
     });
-}
-
-static cudaError_t check_event(cudaEvent_t event)
-{
-    return emulation_call([&] { return is_event(event) ? cudaSuccess : cudaErrorInvalidResourceHandle; });
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
-    return check_event(event);
+    return emulation_call([&] {
+        if (!is_event(event))
+            return cudaErrorInvalidResourceHandle;
+        return event->is_done() ? cudaSuccess : emulation_finish(event->last->ticket);
+    });
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
-    return check_event(event);
+    return emulation_call([&] {
+        if (!is_event(event))
+            return cudaErrorInvalidResourceHandle;
+        if (!event->is_done())
+            emulation_bring_forward(event->last->ticket.stream);
+        return event->is_done() ? cudaSuccess : cudaErrorNotReady;
+    });
 }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end)
 {
     return emulation_call([&] {
         for (cudaEvent_t event : {start, end})
-            if (!is_event(event) || !event->timed || !event->recorded)
+            if (!is_event(event) || !event->timed || event->last == nullptr)
                 return cudaErrorInvalidResourceHandle;
-        *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
+        if (!start->is_done() || !end->is_done())
+            return cudaErrorNotReady;
+        *milliseconds = std::chrono::duration<float, std::milli>(end->last->time - start->last->time).count();
         return cudaSuccess;
     });
 }
