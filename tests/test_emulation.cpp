@@ -3,7 +3,6 @@
 #include <cfloat>
 #include <cmath>
 #include <csetjmp>
-#include <csignal>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +11,6 @@
 #include <numeric>
 #include <random>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <thread>
 #include <type_traits>
 #include <unistd.h>
@@ -28,6 +25,7 @@ extern "C" {
 #include "device_check.cuh"
 #include "emulation.h"
 #include "libraries.cuh"
+#include "survives.h"
 
 #if __has_include(<thrust/sort.h>)
 #include <thrust/execution_policy.h>
@@ -52,25 +50,6 @@ std::vector<double> random_numbers(std::size_t count, unsigned int seed)
     std::vector<double> numbers(count);
     std::generate(numbers.begin(), numbers.end(), [&] { return uniform(engine); });
     return numbers;
-}
-
-/* Whether the process survives the body, in a child that starts as a copy of this one. */
-bool survives(void (*body)())
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        for (int number : {SIGSEGV, SIGBUS, SIGABRT}) /* cmocka would run on after them */
-            std::signal(number, SIG_DFL);
-        rlimit no_core = {0, 0};
-        setrlimit(RLIMIT_CORE, &no_core);
-        close(STDERR_FILENO); /* a sanitizer's report is expected */
-        body();
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 bool failure_says(const std::string &text)

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <csetjmp>
-#include <csignal>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 extern "C" {
@@ -20,6 +16,7 @@ extern "C" {
 #include "device_array.h"
 #include "device_check.cuh"
 #include "emulation.h"
+#include "survives.h"
 
 namespace
 {
@@ -64,6 +61,12 @@ struct pair_of_streams {
     }
     pair_of_streams(const pair_of_streams &) = delete;
     pair_of_streams &operator=(const pair_of_streams &) = delete;
+
+    void upload(double *device, cudaStream_t stream) const
+    {
+        assert_int_equal(cudaMemcpyAsync(device, pinned, sizeof *pinned, cudaMemcpyHostToDevice, stream),
+                         cudaSuccess);
+    }
 
     void download(const double *device, cudaStream_t stream) const
     {
@@ -188,9 +191,7 @@ void test_pinned_memory_that_changes_too_early_shows(void **)
         pair_of_streams streams;
         device_array<double> value(1);
         *streams.pinned = 4;
-        assert_int_equal(
-            cudaMemcpyAsync(value.get(), streams.pinned, sizeof(double), cudaMemcpyHostToDevice, streams.first),
-            cudaSuccess);
+        streams.upload(value.get(), streams.first);
         if (waits)
             assert_int_equal(cudaStreamSynchronize(streams.first), cudaSuccess);
         *streams.pinned = 9;
@@ -207,9 +208,7 @@ void test_pinned_memory_that_is_still_read_is_left_alone(void **)
         pair_of_streams streams;
         device_array<double> value(1);
         *streams.pinned = 4;
-        assert_int_equal(
-            cudaMemcpyAsync(value.get(), streams.pinned, sizeof(double), cudaMemcpyHostToDevice, streams.first),
-            cudaSuccess);
+        streams.upload(value.get(), streams.first);
         launch(2, 0, value.get(), streams.first);
         streams.download(value.get(), streams.first);
         assert_int_equal(cudaStreamSynchronize(streams.first), cudaSuccess);
@@ -372,33 +371,19 @@ __global__ void write_through(hidden_pointer hidden)
     *hidden.value = 1;
 }
 
-/* Whether the process survives a kernel on a device that writes to memory of device 0, which the launch does not
- * see; in a child that starts as a copy of this one. */
-bool survives_on(int device)
+/* A kernel on a device writes to memory of device 0, which the launch does not see. */
+template <int DEVICE> void write_to_device_0_from()
 {
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        for (int number : {SIGSEGV, SIGBUS, SIGABRT}) /* cmocka would run on after them */
-            std::signal(number, SIG_DFL);
-        rlimit no_core = {0, 0};
-        setrlimit(RLIMIT_CORE, &no_core);
-        close(STDERR_FILENO); /* a sanitizer's report is expected */
-        hidden_pointer hidden = {};
-        if (cudaMalloc(&hidden.value, sizeof(double)) == cudaSuccess && cudaSetDevice(device) == cudaSuccess)
-            (void)MM_LAUNCH(write_through, 1, 1, 0, nullptr, hidden);
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    hidden_pointer hidden = {};
+    if (cudaMalloc(&hidden.value, sizeof(double)) == cudaSuccess && cudaSetDevice(DEVICE) == cudaSuccess)
+        (void)MM_LAUNCH(write_through, 1, 1, 0, nullptr, hidden);
 }
 
 void test_a_kernel_that_writes_to_another_device_is_caught(void **)
 {
     emulation_set_device_count(2);
-    assert_true(survives_on(0));
-    assert_false(survives_on(1));
+    assert_true(survives(write_to_device_0_from<0>));
+    assert_false(survives(write_to_device_0_from<1>));
 }
 
 } // namespace
