@@ -139,6 +139,13 @@ bool by_library(const struct mm_eigen_solver *solver, const struct mm_eigen_grou
     return solver->method == MM_EIGEN_CUSOLVER || group.levels > MM_HOUSEHOLDER_LEVELS_MAX;
 }
 
+/** Most problems of a group that are solved at once. */
+int most_at_once(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
+{
+    const int of_library = mm_cusolver_most(group.levels);
+    return !group.diagonal && by_library(solver, group) && of_library < BATCH_MOST ? of_library : BATCH_MOST;
+}
+
 /** Bytes of every array but cuSOLVER's work space. */
 size_t group_arrays(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group, size_t *wanted)
 {
@@ -225,9 +232,10 @@ void mm_eigen_close(struct mm_eigen_solver *solver)
 
 mm_status mm_eigen_reserve(struct mm_eigen_solver *solver, struct mm_eigen_group *group, struct mm_error *error)
 {
+    const int most = most_at_once(solver, *group);
     size_t wanted[MM_ARRAY_COUNT], host_work = 0;
     bool fits = false;
-    group->count = group->count < BATCH_MOST ? group->count : BATCH_MOST;
+    group->count = group->count < most ? group->count : most;
     for (;;) {
         const size_t bytes = group_arrays(solver, *group, wanted);
         fits = bytes <= solver->memory.limit;

@@ -1,6 +1,7 @@
 /* eigen_cusolver.cu - symmetric eigenvalue problems of many matrices at once, by cuSOLVER. */
 #include "eigen_cusolver.cuh"
 
+#include <climits>
 #include <cstdlib>
 
 #include "device_check.cuh"
@@ -34,6 +35,12 @@ void mm_cusolver_close(struct mm_cusolver *solver)
         (void)solver->libraries->cusolverDnDestroy(solver->handle);
     free(solver->host_work);
     *solver = {};
+}
+
+int mm_cusolver_most(int levels)
+{
+    const size_t matrix = static_cast<size_t>(levels) * static_cast<size_t>(levels) * sizeof(double);
+    return static_cast<int>(INT_MAX / matrix);
 }
 
 mm_status mm_cusolver_work(const struct mm_cusolver *solver, const struct mm_cusolver_group &group,

@@ -30,6 +30,10 @@ mm_status mm_cusolver_open(struct mm_cusolver *solver, const struct mm_cuda_libr
 
 void mm_cusolver_close(struct mm_cusolver *solver);
 
+/** Most matrices of so many rows in one group: fewer than 2^31 bytes of them. The arguments have 64 bits, but
+ * others who call the function (jaxlib) do not go beyond that either, and nothing documented says that one may. */
+int mm_cusolver_most(int levels);
+
 /** Bytes of work space that a group needs. */
 mm_status mm_cusolver_work(const struct mm_cusolver *solver, const struct mm_cusolver_group &group,
                            size_t *device_bytes, size_t *host_bytes, struct mm_error *error);

@@ -1,6 +1,7 @@
 /* test_cuda_eigen.cpp - the eigenvalue solvers of the cuda backend against LAPACK: random density matrices of any
  * size, spectra that are hard, those that must be refused, and whole chains. */
 #include <algorithm>
+#include <climits>
 
 #include <cblas.h>
 #include <lapacke.h> /* before cmocka.h, whose macros it does not bear */
@@ -170,6 +171,18 @@ class device_states
             cudaMemcpy(projectors->data(), products, projectors->size() * sizeof(double), cudaMemcpyDeviceToHost));
     }
 
+    /** Problems of n rows that the solver would take of very many, if the device had as much memory as one likes.
+     */
+    int most_of(int n)
+    {
+        mm_error error = {};
+        mm_eigen_group group = {order_, INT_MAX, n, false, true};
+        solver_.memory.limit = SIZE_MAX;
+        const mm_status status = mm_eigen_reserve(&solver_, &group, &error);
+        assert_true(status == MM_OK || status == MM_ERROR_DEVICE); /* as much as the device really has */
+        return group.count;
+    }
+
   private:
     int count_, n_;
     mm_chain_batch batch_ = {};
@@ -226,6 +239,19 @@ void test_more_levels_than_ours_can_hold(void **)
     std::mt19937_64 random(47);
     const int n = MM_HOUSEHOLDER_LEVELS_MAX + 1;
     assert_solved({rotated(falling(n, 1.1), &random)}, n, MM_EIGEN_TRIDIAGONAL, 1e-9);
+}
+
+/** Fewer than 2^31 bytes of matrices. The plan is made before the device says what it has: a small one will do. */
+void test_the_library_gets_no_more_than_it_is_known_to_take(void **)
+{
+    std::mt19937_64 random(48);
+    device_states device({rotated(falling(8, 1.3), &random)}, 8, MM_EIGEN_TRIDIAGONAL);
+    for (int n : {MM_HOUSEHOLDER_LEVELS_MAX + 1, 1000, 2047, int{MM_LEVELS_MAX}}) {
+        const size_t matrix = static_cast<size_t>(n) * static_cast<size_t>(n) * sizeof(double);
+        const int count = device.most_of(n);
+        assert_in_range(static_cast<size_t>(count) * matrix, 1, INT_MAX);
+        assert_true(static_cast<size_t>(count + 1) * matrix > INT_MAX);
+    }
 }
 
 /** Every element of the projector, where all populations are far above the noise and apart. */
@@ -404,6 +430,7 @@ int main()
         cmocka_unit_test(test_random_spectra_of_any_size),
         cmocka_unit_test(test_projectors_element_by_element),
         cmocka_unit_test(test_more_levels_than_ours_can_hold),
+        cmocka_unit_test(test_the_library_gets_no_more_than_it_is_known_to_take),
         cmocka_unit_test(test_spectra_in_parts),
         cmocka_unit_test(test_close_populations),
         cmocka_unit_test(test_what_cannot_be_solved_is_refused),

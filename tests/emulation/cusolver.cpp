@@ -1,6 +1,7 @@
 /* cusolver.cpp - cuSOLVER's batched eigenvalue problem answered by LAPACK, one matrix after the other. */
 #include "cusolverDn.h"
 
+#include <climits>
 #include <cstring>
 #include <functional>
 #include <lapacke.h>
@@ -75,6 +76,9 @@ cusolverStatus_t check_problem(cusolverDnParams_t params, const problem &wanted,
     if (matrix_type != CUDA_R_64F || value_type != CUDA_R_64F || compute_type != CUDA_R_64F)
         return CUSOLVER_STATUS_NOT_SUPPORTED;
     if (params == nullptr || wanted.n < 1 || wanted.leading < wanted.n || wanted.batch_count < 1)
+        return CUSOLVER_STATUS_INVALID_VALUE;
+    /* more is not known to work */
+    if (static_cast<std::size_t>(wanted.batch_count) * wanted.matrix_bytes() > INT_MAX)
         return CUSOLVER_STATUS_INVALID_VALUE;
     return CUSOLVER_STATUS_SUCCESS;
 }
