@@ -109,6 +109,13 @@ bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b)
     return a.columns != b.columns ? a.columns < b.columns : a.bands < b.bands;
 }
 
+int64_t mm_chain_class_launch(struct mm_chain_class size)
+{
+    constexpr int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
+    const int64_t collisions = most / (int64_t{size.bands} * size.columns); /* 2^24 elements at most */
+    return collisions < MM_LAUNCH_COLLISIONS ? collisions : int64_t{MM_LAUNCH_COLLISIONS};
+}
+
 /* --------------------------------------------------------------------------------- segments and memory */
 
 int64_t mm_chain_plan_segment(const struct mm_chain_plan *plan, int64_t segment)

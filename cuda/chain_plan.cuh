@@ -27,6 +27,13 @@ struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struc
 bool mm_chain_class_same(struct mm_chain_class a, struct mm_chain_class b);
 bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b);
 
+enum { MM_LAUNCH_COLLISIONS = 8192 };
+
+/** Collisions of a single chain in one launch that leave the device of a display alive, which ends a kernel after
+ * two seconds: at most MM_LAUNCH_COLLISIONS, fewer in large classes. A multiprocessor that does two multiply-adds
+ * in double precision a cycle, the slowest kind, then takes half a second. */
+int64_t mm_chain_class_launch(struct mm_chain_class size);
+
 /** How a set of chains of one class is run.
  *
  *  A gradient needs states in reverse, those that the ways of the chains keep. If they do not fit, the run leaves

@@ -11,8 +11,6 @@
 namespace
 {
 
-constexpr int64_t STRETCH = 8192; /* collisions of one launch: short enough for a display's device to stay alive */
-
 /** One chain alone. */
 struct evolution {
     struct mm_cuda_worker *worker;
@@ -42,7 +40,7 @@ mm_status prepare(struct evolution *evolution, struct mm_chain_class size, bool 
     if (status != MM_OK)
         return status;
     mm_chain_plan_arrays(&evolution->plan, worker->problem, wanted);
-    wanted[MM_ARRAY_ENERGIES] = energies ? STRETCH * sizeof(double) : 0;
+    wanted[MM_ARRAY_ENERGIES] = energies ? MM_LAUNCH_COLLISIONS * sizeof(double) : 0;
     status = mm_cuda_worker_reserve(worker, wanted, error);
     if (status == MM_OK)
         status = mm_device_memory_stage(&worker->memory, MM_ARRAY_STATES, wanted[MM_ARRAY_STATES], error);
@@ -52,7 +50,7 @@ mm_status prepare(struct evolution *evolution, struct mm_chain_class size, bool 
     evolution->batch.problem.collisions = evolution->batch.problem.tail_start = evolution->end;
     if (energies) {
         evolution->batch.energies = mm_on_device<double>(worker->memory, MM_ARRAY_ENERGIES);
-        evolution->batch.energies_length = STRETCH;
+        evolution->batch.energies_length = MM_LAUNCH_COLLISIONS;
     }
     return MM_OK;
 }
@@ -95,15 +93,15 @@ mm_status run(struct evolution *evolution, const struct mm_point *point, double 
 {
     struct mm_cuda_worker *worker = evolution->worker;
     const int *order = mm_on_device<int>(worker->memory, MM_ARRAY_ORDER);
-    const int64_t start = evolution->start->collisions;
+    const int64_t start = evolution->start->collisions, most = mm_chain_class_launch(evolution->plan.size);
     mm_cuda_worker_stage_point(worker, evolution->plan, 0, point, MM_SWEEP_EVERY);
     mm_status status = mm_cuda_worker_begin(worker, evolution->plan, evolution->batch, error);
     if (status == MM_OK)
         status = download_chain(evolution, error);
     if (status == MM_OK && evolution->start->density != nullptr)
         status = upload_start(evolution, error);
-    for (int64_t k = start; k < evolution->end && status == MM_OK && !evolution->chain.overflow; k += STRETCH) {
-        const int64_t end = std::min(k + STRETCH, evolution->end);
+    for (int64_t k = start; k < evolution->end && status == MM_OK && !evolution->chain.overflow; k += most) {
+        const int64_t end = std::min(k + most, evolution->end);
         const size_t bytes = static_cast<size_t>(end - k) * sizeof(double);
         status = mm_cuda_propagate(evolution->batch, 1, order, k, end, false, worker->stream, error);
         if (status == MM_OK && energies != nullptr)

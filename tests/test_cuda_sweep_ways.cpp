@@ -238,6 +238,20 @@ void test_losses_keep_nothing(void **)
     assert_int_equal(wanted[MM_ARRAY_WINDOWS], 0);
 }
 
+/** The device of a display ends a kernel after two seconds. */
+void test_a_launch_of_a_large_class_takes_no_longer(void **)
+{
+    const int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
+    assert_int_equal(mm_chain_class_launch({8, 128}), MM_LAUNCH_COLLISIONS);
+    assert_int_equal(mm_chain_class_launch({32, 512}), MM_LAUNCH_COLLISIONS);
+    for (int columns = 128; columns <= MM_LEVELS_MAX; columns *= 2)
+        for (int bands = 128; bands <= columns; bands *= 2) {
+            const int64_t collisions = mm_chain_class_launch({bands, columns});
+            assert_in_range(collisions, 1, MM_LAUNCH_COLLISIONS);
+            assert_in_range(collisions * bands * columns, 1, most);
+        }
+}
+
 /** Kernels have room for MM_LEVELS_MAX columns, and no more. */
 void test_no_class_has_more_columns_than_there_are_levels(void **)
 {
@@ -257,6 +271,7 @@ void test_no_class_has_more_columns_than_there_are_levels(void **)
 int main()
 {
     const CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_launch_of_a_large_class_takes_no_longer),
         cmocka_unit_test(test_no_class_has_more_columns_than_there_are_levels),
         cmocka_unit_test(test_ways_keep_what_their_plans_need),
         cmocka_unit_test(test_every_collision_counts_on_the_last_way),
