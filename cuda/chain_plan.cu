@@ -12,6 +12,14 @@ namespace
 
 constexpr int FIRST_COLUMNS = 128; /* live levels of most chains never pass that */
 
+/** Collisions of chains of a class that take a multiprocessor as long as MM_LAUNCH_COLLISIONS of the largest class
+ * in registers; the largest class of all has 2^24 elements. */
+int64_t launch_collisions(struct mm_chain_class size)
+{
+    constexpr int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
+    return most / (int64_t{size.bands} * size.columns);
+}
+
 /** Chains of a plan that fit, with the segments it has. */
 size_t rows_that_fit(struct mm_chain_plan plan, const struct mm_problem *problem, size_t limit)
 {
@@ -111,9 +119,12 @@ bool mm_chain_class_before(struct mm_chain_class a, struct mm_chain_class b)
 
 int64_t mm_chain_class_launch(struct mm_chain_class size)
 {
-    constexpr int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
-    const int64_t collisions = most / (int64_t{size.bands} * size.columns); /* 2^24 elements at most */
-    return collisions < MM_LAUNCH_COLLISIONS ? collisions : int64_t{MM_LAUNCH_COLLISIONS};
+    return std::min(launch_collisions(size), int64_t{MM_LAUNCH_COLLISIONS});
+}
+
+size_t mm_chain_class_rows(struct mm_chain_class size, int64_t collisions)
+{
+    return static_cast<size_t>(std::max(launch_collisions(size) / std::max(collisions, int64_t{1}), int64_t{1}));
 }
 
 /* --------------------------------------------------------------------------------- segments and memory */

@@ -34,6 +34,9 @@ enum { MM_LAUNCH_COLLISIONS = 8192 };
  * in double precision a cycle, the slowest kind, then takes half a second. */
 int64_t mm_chain_class_launch(struct mm_chain_class size);
 
+/** Chains of so many collisions in one launch that a multiprocessor is done with as soon; at least 1. */
+size_t mm_chain_class_rows(struct mm_chain_class size, int64_t collisions);
+
 /** How a set of chains of one class is run.
  *
  *  A gradient needs states in reverse, those that the ways of the chains keep. If they do not fit, the run leaves

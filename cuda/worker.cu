@@ -34,12 +34,14 @@ mm_status mm_cuda_worker_open(struct mm_cuda_worker *worker, int device, const s
                               const struct mm_sweep_ways *ways, const struct mm_cuda_libraries *libraries,
                               struct mm_error *error)
 {
-    int multiprocessors = 0;
+    int multiprocessors = 0, timed = 0;
     worker->problem = problem;
     worker->ways = ways;
     worker->device = device;
     MM_CUDA_CHECK(error, cudaSetDevice(device));
     MM_CUDA_CHECK(error, cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    MM_CUDA_CHECK(error, cudaDeviceGetAttribute(&timed, cudaDevAttrKernelExecTimeout, device));
+    worker->timed = timed != 0 ? static_cast<size_t>(multiprocessors) : 0;
     worker->resident = CHAINS_PER_MULTIPROCESSOR * static_cast<size_t>(multiprocessors);
     MM_CUDA_CHECK(error, cudaStreamCreateWithFlags(&worker->stream, cudaStreamNonBlocking));
     mm_status status = upload_batch_ends(worker, error);
@@ -84,6 +86,13 @@ size_t mm_cuda_worker_capacity(const struct mm_cuda_worker *worker)
 }
 
 /* --------------------------------------------------------------------------------------------- a batch */
+
+size_t mm_cuda_worker_rows(const struct mm_cuda_worker *worker, struct mm_chain_class size, int64_t collisions,
+                           size_t count)
+{
+    const size_t most = worker->timed * mm_chain_class_rows(size, collisions);
+    return worker->timed == 0 || count < most ? count : most;
+}
 
 mm_status mm_cuda_worker_reserve(struct mm_cuda_worker *worker, const size_t *wanted, struct mm_error *error)
 {

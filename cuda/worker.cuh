@@ -31,6 +31,7 @@ struct mm_cuda_worker {
     int device;
     cudaStream_t stream;
     size_t resident;                  /* chains that keep the device busy */
+    size_t timed;                     /* multiprocessors of a device whose driver ends long kernels, else 0 */
     int64_t *batch_ends;              /* [batch_count], device memory */
     const struct mm_sweep_ways *ways; /* NULL: all batches are fixed */
     struct mm_device_ways device_ways;
@@ -93,6 +94,12 @@ mm_status mm_cuda_worker_evolve_drawn(struct mm_cuda_worker *worker, size_t coun
                                       struct mm_error *error);
 
 /* ------------------------------------------------------------- what evaluation and evolution have in common */
+
+/** Chains of a class to be taken at once out of so many that are there: all, unless the driver would end the
+ * kernel.
+ *  @param collisions  of a launch */
+size_t mm_cuda_worker_rows(const struct mm_cuda_worker *worker, struct mm_chain_class size, int64_t collisions,
+                           size_t count);
 
 /** Reserves arrays on the device, and pinned memory for the input.
  *  @param wanted  [MM_ARRAY_COUNT], bytes, from mm_chain_plan_arrays */

@@ -82,7 +82,8 @@ mm_status prepare(struct drawn_pass *pass, struct mm_chain_class size, size_t co
     struct mm_cuda_worker *worker = job.worker;
     const size_t limit = worker->memory.limit, ends = job.length * sizeof(int64_t);
     const size_t most = std::max<size_t>(limit / 2 / bytes_per_row(job), 1);
-    const size_t rows = std::min(count, most), taken = rows * bytes_per_row(job) + ends;
+    const size_t alive = mm_cuda_worker_rows(worker, size, static_cast<int64_t>(job.launch), count);
+    const size_t rows = std::min(alive, most), taken = rows * bytes_per_row(job) + ends;
     size_t wanted[MM_ARRAY_COUNT];
     mm_status status = mm_chain_plan_make(&pass->plan, worker->problem, size, {}, rows, 1,
                                           limit > taken ? limit - taken : 0, error);

@@ -429,9 +429,10 @@ mm_status mm_cuda_worker_evaluate(struct mm_cuda_worker *worker, const struct mm
             items, items + count, [first](const struct mm_cuda_item &item) { return !alike(item, first); });
         struct pass pass = {worker, &job, items, {}, {}, nullptr, 0, 0};
         const struct mm_chain_purpose purpose = {job.gradients == nullptr ? nullptr : worker->ways, first.every};
-        mm_status status =
-            mm_chain_plan_make(&pass.plan, worker->problem, first.size, purpose, static_cast<size_t>(end - items),
-                               worker->resident, worker->memory.limit, error);
+        const size_t wanted = mm_cuda_worker_rows(worker, first.size, mm_problem_collisions(worker->problem),
+                                                  static_cast<size_t>(end - items));
+        mm_status status = mm_chain_plan_make(&pass.plan, worker->problem, first.size, purpose, wanted,
+                                              worker->resident, worker->memory.limit, error);
         if (status == MM_OK)
             status = run_pass(&pass, error);
         if (status != MM_OK)

@@ -35,6 +35,26 @@ void test_several_devices_give_the_same_bits(void **)
     mm_solver_close(solver);
 }
 
+/** Where a display hangs on the device, its driver ends a kernel after two seconds. */
+void test_a_worker_beside_a_display_takes_fewer_chains(void **)
+{
+    task given;
+    set_common_task(&given);
+    for (bool display : {false, true}) {
+        mm_cuda_worker worker = {};
+        mm_cuda_libraries libraries = {};
+        mm_error error = {};
+        const char *reason = "";
+        emulation_set_display(display);
+        assert_true(mm_cuda_libraries_find(&libraries, &reason));
+        assert_int_equal(mm_cuda_worker_open(&worker, 0, &given.problem, nullptr, &libraries, &error), MM_OK);
+        assert_int_equal(worker.timed > 0, display);
+        assert_int_equal(mm_cuda_worker_rows(&worker, {32, 512}, 1024, 2048), display ? 8 * worker.timed : 2048);
+        assert_int_equal(mm_cuda_worker_rows(&worker, {32, 512}, 1024, 5), 5);
+        mm_cuda_worker_close(&worker);
+    }
+}
+
 /* -------------------------------------------------------------------------------------------- failures */
 
 void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
@@ -307,6 +327,7 @@ int main()
     const CMUnitTest tests[] = {
         DEVICE_TEST(test_schedules_of_threads_and_blocks_do_not_show),
         DEVICE_TEST(test_several_devices_give_the_same_bits),
+        DEVICE_TEST(test_a_worker_beside_a_display_takes_fewer_chains),
         DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
         DEVICE_TEST(test_sums_that_do_not_hold_are_taken_again),

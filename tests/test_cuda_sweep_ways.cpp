@@ -244,6 +244,9 @@ void test_a_launch_of_a_large_class_takes_no_longer(void **)
     const int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
     assert_int_equal(mm_chain_class_launch({8, 128}), MM_LAUNCH_COLLISIONS);
     assert_int_equal(mm_chain_class_launch({32, 512}), MM_LAUNCH_COLLISIONS);
+    assert_int_equal(mm_chain_class_rows({32, 512}, MM_LAUNCH_COLLISIONS), 1);
+    assert_int_equal(mm_chain_class_rows({32, 512}, 1000 * MM_LAUNCH_COLLISIONS), 1);
+    assert_int_equal(mm_chain_class_rows({32, 128}, MM_LAUNCH_COLLISIONS / 4), 16);
     for (int columns = 128; columns <= MM_LEVELS_MAX; columns *= 2)
         for (int bands = 128; bands <= columns; bands *= 2) {
             const int64_t collisions = mm_chain_class_launch({bands, columns});

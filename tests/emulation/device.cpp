@@ -34,6 +34,7 @@ device_errors errors_of_environment()
 
 device_errors errors = errors_of_environment();
 int device_count = 1;
+bool has_display = false;
 thread_local int current_device = 0; /* each thread of the host has its own */
 
 bool ruins_context(cudaError_t error)
@@ -107,6 +108,12 @@ void emulation_fail_after(long call, cudaError_t error)
     errors.asked_for = error;
 }
 
+void emulation_set_display(bool display)
+{
+    std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
+    has_display = display;
+}
+
 void emulation_set_device_count(int count)
 {
     std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
@@ -124,6 +131,7 @@ void emulation_reset()
     emulation_restore_streams();
     errors = device_errors{};
     device_count = 1;
+    has_display = false;
     current_device = 0;
     emulation_block_set_schedule(0);
     emulation_fail_eigensolve(-1);
@@ -249,6 +257,9 @@ static cudaError_t attribute_value(int *value, cudaDeviceAttr attribute)
         return cudaSuccess;
     case cudaDevAttrMultiProcessorCount:
         *value = emulation_multiprocessors;
+        return cudaSuccess;
+    case cudaDevAttrKernelExecTimeout:
+        *value = has_display;
         return cudaSuccess;
     case cudaDevAttrL2CacheSize:
         *value = emulation_l2_bytes;

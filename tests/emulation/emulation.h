@@ -28,6 +28,9 @@ void emulation_fail_eigensolve(std::int64_t matrix);
 /** Size of each device's memory in bytes. */
 void emulation_set_device_memory(std::size_t bytes);
 
+/** Whether a display hangs on every device, whose driver then ends long kernels. (Here they are not.) */
+void emulation_set_display(bool display);
+
 /** Number of devices. Each has a memory of its own, which kernels on another one cannot touch. */
 void emulation_set_device_count(int count);
 
@@ -40,8 +43,8 @@ std::size_t emulation_live_handles();
 /** What went wrong on the device, in one line; empty if nothing did. Valid until the next call. */
 const char *emulation_failure();
 
-/** Back to the state of a fresh process: errors, injected failures, schedules, memory size, device count. Work that
- *  streams have not done yet is dropped; allocations and handles stay. */
+/** Back to the state of a fresh process: errors, injected failures, schedules, memory size, display, device count.
+ * Work that streams have not done yet is dropped; allocations and handles stay. */
 void emulation_reset();
 
 #endif
