@@ -134,7 +134,7 @@ class device_states
         if (!mm_cuda_libraries_find(&libraries_, &reason))
             fail_msg("%s", reason);
         require(mm_eigen_open(&solver_, &libraries_, stream_, &error), error);
-        solver_.memory.limit = size_t{1} << 28;
+        solver_.memory.limit = size_t{1} << 29;
         solver_.method = method;
         solver_.check = check;
     }
@@ -252,6 +252,33 @@ void test_the_library_gets_no_more_than_it_is_known_to_take(void **)
         assert_in_range(static_cast<size_t>(count) * matrix, 1, INT_MAX);
         assert_true(static_cast<size_t>(count + 1) * matrix > INT_MAX);
     }
+}
+
+/** Solves a state alone, and among others: at both ends of a group and within it. */
+void assert_same_bits_among_others(int n, mm_eigen_method method, std::mt19937_64 *random)
+{
+    const matrix one = rotated(falling(n, 1.1), random);
+    std::vector<matrix> many(64, rotated(scattered(n, random), random));
+    many[0] = many[37] = many[63] = one;
+    std::vector<double> alone, among, projector, projectors;
+    std::vector<int> info;
+    device_states({one}, n, method).solve(&alone, &info, &projector);
+    device_states(many, n, method).solve(&among, &info, &projectors);
+    for (size_t place : {0, 37, 63}) {
+        assert_int_equal(info[place], 0);
+        assert_memory_equal(&among[place], &alone[0], sizeof alone[0]);
+        assert_memory_equal(&projectors[place * projector.size()], projector.data(),
+                            projector.size() * sizeof(double));
+    }
+}
+
+/** What a library computes for a matrix could depend on how many it is given; the results of a chain must not. */
+void test_a_state_has_the_same_bits_among_others(void **)
+{
+    std::mt19937_64 random(49);
+    for (int n : {33, 120, 257})
+        assert_same_bits_among_others(n, MM_EIGEN_CUSOLVER, &random);
+    assert_same_bits_among_others(33, MM_EIGEN_TRIDIAGONAL, &random);
 }
 
 /** Every element of the projector, where all populations are far above the noise and apart. */
@@ -428,6 +455,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_random_spectra_of_any_size),
+        cmocka_unit_test(test_a_state_has_the_same_bits_among_others),
         cmocka_unit_test(test_projectors_element_by_element),
         cmocka_unit_test(test_more_levels_than_ours_can_hold),
         cmocka_unit_test(test_the_library_gets_no_more_than_it_is_known_to_take),
