@@ -27,6 +27,7 @@ constexpr int DEVICES_MAX = 16;
 constexpr size_t ITEMS_MOST = 2048;        /* points that a worker takes at a time: some times what runs at once */
 constexpr size_t POINTS_PER_WORKER = 4096; /* points of a call that keep a worker busy to the end */
 constexpr double MEMORY_SHARE = 0.9;       /* of what is free on a device */
+constexpr double CONTEXT_BYTES = 1 << 29;  /* what a process holds of a device before it asks for anything */
 
 struct cuda_backend {
     const struct mm_problem *problem;
@@ -150,11 +151,7 @@ mm_status open_device(struct cuda_backend *cuda, int device, int processes, cons
         workers[i].eigen.method = options->eigen_method;
     }
     MM_CUDA_CHECK(error, cudaMemGetInfo(&free_bytes, &total_bytes));
-    /* Of all its memory, because the other processes may have taken their part already. */
-    const double available =
-        processes > 1 ? fmin(static_cast<double>(total_bytes) / processes, static_cast<double>(free_bytes))
-                      : static_cast<double>(free_bytes);
-    const size_t share = static_cast<size_t>(MEMORY_SHARE * available) / WORKERS_PER_DEVICE;
+    const size_t share = mm_cuda_memory_share(total_bytes, free_bytes, processes) / WORKERS_PER_DEVICE;
     for (int i = 0; i < WORKERS_PER_DEVICE; i++)
         mm_cuda_worker_share(&workers[i], share);
     return MM_OK;
@@ -403,6 +400,16 @@ size_t sum_of(const void *state, size_t mm_cuda_worker::*counter)
 }
 
 } // namespace
+
+size_t mm_cuda_memory_share(size_t total, size_t free, int processes)
+{
+    double available = static_cast<double>(free);
+    if (processes > 1) { /* of all, because the others may have taken their part already */
+        const double part = static_cast<double>(total) / processes;
+        available = fmin(fmax(part - CONTEXT_BYTES, part / 4), available);
+    }
+    return static_cast<size_t>(MEMORY_SHARE * available);
+}
 
 size_t mm_cuda_eigen_failures(const void *state)
 {

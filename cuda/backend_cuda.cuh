@@ -6,6 +6,13 @@
 
 #include "worker.cuh"
 
+/** Bytes of a device that the backend of a process uses: a part of what is free, and where several processes work
+ * on it, no more than leaves each of the others as much, beside what its context takes.
+ *  @param total      bytes of the device
+ *  @param free       bytes that nobody uses yet
+ *  @param processes  that work on the device, this one too */
+size_t mm_cuda_memory_share(size_t total, size_t free, int processes);
+
 /** Chains whose eigenvalues failed on the device, and which the cpu evaluated, since the backend was opened.
  *  @param state  of an opened backend */
 size_t mm_cuda_eigen_failures(const void *state);

@@ -55,6 +55,24 @@ void test_a_worker_beside_a_display_takes_fewer_chains(void **)
     }
 }
 
+/** Whatever the order in which processes open their backends, all get their share, though contexts are there too.
+ */
+void test_processes_share_the_memory_of_a_device(void **)
+{
+    const size_t gigabyte = size_t{1} << 30, context = size_t{400} << 20;
+    assert_in_range(mm_cuda_memory_share(24 * gigabyte, 23 * gigabyte, 1), 20 * gigabyte, 23 * gigabyte);
+    for (int processes : {2, 8, 32}) {
+        size_t free = 24 * gigabyte;
+        for (int opened = 0; opened < processes; opened++) {
+            free -= context;
+            const size_t share = mm_cuda_memory_share(24 * gigabyte, free, processes);
+            assert_in_range(share, 1, free);
+            free -= share;
+        }
+    }
+    assert_true(mm_cuda_memory_share(2 * gigabyte, gigabyte, 8) > 0);
+}
+
 /* -------------------------------------------------------------------------------------------- failures */
 
 void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
@@ -328,6 +346,7 @@ int main()
         DEVICE_TEST(test_schedules_of_threads_and_blocks_do_not_show),
         DEVICE_TEST(test_several_devices_give_the_same_bits),
         DEVICE_TEST(test_a_worker_beside_a_display_takes_fewer_chains),
+        DEVICE_TEST(test_processes_share_the_memory_of_a_device),
         DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
         DEVICE_TEST(test_sums_that_do_not_hold_are_taken_again),

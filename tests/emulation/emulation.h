@@ -44,7 +44,7 @@ std::size_t emulation_live_handles();
 const char *emulation_failure();
 
 /** Back to the state of a fresh process: errors, injected failures, schedules, memory size, display, device count.
- * Work that streams have not done yet is dropped; allocations and handles stay. */
+ *  Work that streams have not done yet is dropped; allocations and handles stay. */
 void emulation_reset();
 
 #endif
