@@ -248,7 +248,7 @@ int cli_plot(int argc, char **argv)
         {"force", OPTION_FORCE, NULL, 0, "Overwrite existing files", 0},
         {0},
     };
-#define KIND_LINE(name, kind, text) "  " #name "\t" text "\n"
+#define KIND_LINE(name, kind, choices, text) "  " #name "\t" text "\n"
     static const struct argp argp = {
         .options = options,
         .parser = parse_option,

@@ -7,11 +7,12 @@
 struct plot {
     const char *name;
     enum mm_file_kind kind;
+    unsigned choices; /* of enum mm_plot_choice */
     mm_status (*build)(const struct mm_plot_request *request, struct mm_figure *figure, struct mm_error *error);
 };
 
 static const struct plot plots[] = {
-#define PLOT(name, kind, text) {#name, kind, mm_plot_##name},
+#define PLOT(name, kind, choices, text) {#name, kind, choices, mm_plot_##name},
     MM_PLOT_LIST(PLOT)
 #undef PLOT
 };
@@ -45,6 +46,30 @@ static mm_status find_plot(const struct mm_plot_request *request, enum mm_file_k
                    request->paths[0], request->what, mm_file_kind_text(kind), names);
 }
 
+/* Refuses an option that the figure would not heed. */
+static mm_status check_choices(const struct mm_plot_request *request, const struct plot *plot,
+                               struct mm_error *error)
+{
+    const struct {
+        const char *option;
+        unsigned choice;
+        bool given;
+    } options[] = {
+        {"--select", MM_PLOT_CURVES, request->selected_count > 0},
+        {"--label", MM_PLOT_LABELS, request->label_count > 0},
+        {"--state", MM_PLOT_STATE, request->state >= 0},
+        {"--k", MM_PLOT_STATE, request->k >= 0},
+        {"--g-index", MM_PLOT_LINE, request->g_index >= 0},
+        {"--lambda-index", MM_PLOT_LINE, request->lambda_index >= 0},
+        {"--quantity", MM_PLOT_QUANTITY, request->quantity != NULL},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (options[i].given && (plot->choices & options[i].choice) == 0)
+            return mm_fail(error, MM_ERROR_INPUT, "%s: %s does not apply to the figure '%s' (see --what)",
+                           request->paths[0], options[i].option, plot->name);
+    return MM_OK;
+}
+
 mm_status mm_plot_build(const struct mm_plot_request *request, struct mm_figure *figure, struct mm_error *error)
 {
     const struct plot *plot = NULL;
@@ -61,6 +86,8 @@ mm_status mm_plot_build(const struct mm_plot_request *request, struct mm_figure 
     }
     mm_status status = find_plot(request, kind, &plot, error);
     *figure = (struct mm_figure){0};
+    if (status == MM_OK)
+        status = check_choices(request, plot, error);
     if (status == MM_OK)
         status = plot->build(request, figure, error);
     if (status != MM_OK)

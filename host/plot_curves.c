@@ -155,15 +155,18 @@ static mm_status choose_curves(const struct mm_plot_request *request, size_t mos
     mm_status status = mm_plot_select(request, total, most, "curves", &shown, &curves->count, error);
     if (status != MM_OK)
         return status;
+    if (request->label_count > curves->count)
+        status = mm_fail(error, MM_ERROR_INPUT, "%s: %zu --label for %zu curve%s", request->paths[0],
+                         request->label_count, curves->count, curves->count == 1 ? "" : "s");
     curves->curves = calloc(curves->count + 1, sizeof *curves->curves); /* + 1: never an empty request */
-    if (curves->curves == NULL)
+    if (status == MM_OK && curves->curves == NULL)
         status = mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu curves", curves->count);
     for (size_t i = 0; status == MM_OK && i < curves->count; i++)
         curves->curves[i] = find_curve(curves, shown[i]);
     free(shown);
     if (status == MM_OK)
         find_references(curves);
-    for (size_t i = 0; status == MM_OK && i < curves->count && i < request->label_count; i++)
+    for (size_t i = 0; status == MM_OK && i < request->label_count; i++)
         snprintf(curves->curves[i].label, MM_LABEL_SIZE, "%s", request->labels[i]);
     return status;
 }

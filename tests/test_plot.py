@@ -487,6 +487,37 @@ def test_bad_usage():
     refuse(["plot", "e.h5", "r.h5", "-o", "g.svg"], "share")
 
 
+def test_options_of_other_figures():
+    """An option that the figure does not heed is refused, and so is a label without a curve."""
+    write_evolution("e.h5")
+    write_robustness("r.h5")
+    write("s.ini", SEARCH)
+    succeed("search", "s.ini")
+    succeed("landscape", "s.ini", "--batch", "1", "--params", "0,0,0,0", "--grid", "3,3", "-o", "l.h5")
+    curve, state, line = ["--select", "--label"], ["--state", "--k"], ["--g-index", "--lambda-index"]
+    options = dict.fromkeys(curve + state + line, "0") | {"--k": "1000", "--quantity": "loss"}
+    for path, what, taken in (
+        ("e.h5", "evolution", curve),
+        ("e.h5", "populations", curve + state),
+        ("e.h5", "wigner", curve + state),
+        ("e.h5", "state", curve + state),
+        ("s.h5", "optima", line),
+        ("s.h5", "map", []),
+        ("s.h5", "convergence", ["--select"]),
+        ("r.h5", "robustness", curve),
+        ("l.h5", "landscape", ["--select", "--quantity"]),
+    ):
+        for option, value in options.items():
+            arguments = ["plot", path, "--what", what, "--data", "d.txt", option, value]
+            if option in taken:
+                succeed(*arguments, "--force")
+                os.remove("d.txt")
+            else:
+                refuse(arguments, path, f"{option} does not apply to the figure '{what}'")
+    refuse(["plot", "e.h5", "--data", "d.txt", *["--label", "a"] * 3], "3 --label for 2 curves")
+    refuse(["plot", "e.h5", "--data", "d.txt", "--select", "1", *["--label", "a"] * 2], "2 --label for 1 curve")
+
+
 def test_too_many_curves():
     write_evolution("e.h5", [G] * 15, [f"curve {i}" for i in range(15)], wigner=False)
     refuse(["plot", "e.h5", "-o", "f.svg"], "15 curves", "--select")
