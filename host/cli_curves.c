@@ -129,8 +129,7 @@ static double *parameters_of(struct cli_curves *curves, size_t index)
     return &curves->parameters[curves->curves[index].parameters - curves->parameters];
 }
 
-/* The overrides of --set, and of --levels. Free with free. */
-static const char **all_overrides(const struct cli_curves_options *options, size_t *count)
+const char **cli_curves_overrides(const struct cli_curves_options *options, size_t *count)
 {
     const struct cli_run *run = &options->run;
     const char **overrides = calloc(run->override_count + 1, sizeof *overrides);
@@ -188,7 +187,7 @@ static mm_status read_config(const struct cli_curves_options *options, struct cl
         return mm_fail(error, MM_ERROR_INPUT, "%s: is a configuration; --params c1,q1[,c2,q2..] is needed",
                        options->run.config_path);
     size_t count = 0;
-    const char **overrides = all_overrides(options, &count);
+    const char **overrides = cli_curves_overrides(options, &count);
     if (overrides == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
     mm_status status = mm_config_read(options->run.config_path, count, overrides, &curves->config, error);
@@ -316,7 +315,7 @@ static mm_status read_result(const struct cli_curves_options *options, struct cl
     mm_status status = read_configuration(path, &text, error);
     if (status != MM_OK)
         return status;
-    const char **overrides = all_overrides(options, &count);
+    const char **overrides = cli_curves_overrides(options, &count);
     if (overrides == NULL)
         status = mm_fail(error, MM_ERROR_MEMORY, "out of memory");
     if (status == MM_OK)

@@ -33,6 +33,10 @@ extern const struct argp cli_curves_argp;
 mm_status cli_curves_read(const struct cli_curves_options *options, struct cli_curves *curves,
                           struct mm_error *error);
 
+/** The overrides of --set, and of --levels. NULL if memory runs out; free with free.
+ *  @param count  out */
+const char **cli_curves_overrides(const struct cli_curves_options *options, size_t *count);
+
 /** Width of the column of labels in a table. */
 int cli_label_width(const struct cli_curves *curves);
 

@@ -21,13 +21,15 @@ enum {
     SHOWN_BORDERS = 4, /* of a configuration whose levels are open */
 };
 
+static const double DEFAULT_BAND = 0.01;
+
 struct steady_command {
     struct cli_curves_options curves;
     int64_t collisions;
     int64_t per_decade;
-    double q;    /* for Eq. 8, or NAN */
-    double band; /* relative half width */
-    int64_t from;
+    double q;     /* for Eq. 8, or NAN */
+    double band;  /* relative half width, or NAN: the default */
+    int64_t from; /* or -1: the default */
 };
 
 /* One curve: chambers alone (count 0), or with E(k) and the populations of the chambers. */
@@ -137,7 +139,8 @@ static mm_status finish_reports(const struct steady_command *command, int64_t sc
     for (size_t i = 0; i < reports->count; i++) {
         struct report *report = &reports->items[i];
         const int64_t from = command->from >= 0 ? command->from : schedule;
-        report->lifetime = mm_lifetime_find(report->count, report->k, report->energies, from, command->band);
+        const double band = isnan(command->band) ? DEFAULT_BAND : command->band;
+        report->lifetime = mm_lifetime_find(report->count, report->k, report->energies, from, band);
         if (isnan(command->q) || report->chambers.border_count == 0)
             continue;
         const int m = report->chambers.borders[0].m;
@@ -291,9 +294,13 @@ static mm_status report_curves(const struct steady_command *command, const struc
 static mm_status report_couplings(const struct steady_command *command, struct reports *reports,
                                   struct mm_error *error)
 {
-    const struct cli_run *run = &command->curves.run;
+    size_t count = 0;
     struct mm_config config = {0};
-    mm_status status = mm_config_read(run->config_path, run->override_count, run->overrides, &config, error);
+    const char **overrides = cli_curves_overrides(&command->curves, &count);
+    if (overrides == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
+    mm_status status = mm_config_read(command->curves.run.config_path, count, overrides, &config, error);
+    free(overrides);
     if (status == MM_OK)
         status = create_reports(reports, config.g_count, error);
     for (size_t g = 0; g < reports->count && status == MM_OK; g++) {
@@ -368,6 +375,10 @@ static void print_populations(const struct report *report)
 
 static void print_steady(const struct report *report, double q)
 {
+    if (report->steady == NULL) {
+        printf("no steady state of Eq. 8: no chamber ends within %d levels\n", report->chambers.levels);
+        return;
+    }
     const struct mm_chamber_border *border = &report->chambers.borders[0];
     printf("steady state for c = 1, q = %.6g in the first chamber (Eq. 8), %s\n%6s %14s\n", q,
            border->leak < 1e-20 ? "g is fine-tuned" : "as if g were fine-tuned, which it is not", "n", "rho_nn");
@@ -398,7 +409,7 @@ static void print_text(const struct steady_command *command, const struct report
         printf("%s", i == 0 ? "" : "\n");
         print_heading(report);
         print_borders(&report->chambers);
-        if (report->steady != NULL)
+        if (!isnan(command->q))
             print_steady(report, command->q);
         if (report->count == 0)
             continue;
@@ -490,17 +501,35 @@ static bool has_protocols(const struct cli_curves_options *options)
     return options->params_count > 0 || options->best || options->chain >= 0;
 }
 
+/* Refuses an option that has no effect where nothing is evolved: `evolved` before, or not at all. */
+static mm_status check_options(const struct steady_command *command, bool evolved, struct mm_error *error)
+{
+    const struct cli_curves_options *curves = &command->curves;
+    const char *path = curves->run.config_path;
+    if (has_protocols(curves) || command->per_decade > 0)
+        return mm_fail(error, MM_ERROR_INPUT, "--collisions K is needed to evolve a protocol");
+    if (evolved && (curves->run.override_count > 0 || curves->levels != NULL))
+        return mm_fail(error, MM_ERROR_INPUT, "%s: --set and --levels do not change what has been evolved already",
+                       path);
+    if (!evolved && (command->from >= 0 || !isnan(command->band)))
+        return mm_fail(error, MM_ERROR_INPUT, "%s: --from and --band need an evolution: --collisions K makes one",
+                       path);
+    return MM_OK;
+}
+
 static mm_status make_reports(const struct steady_command *command, struct cli_curves *curves,
                               struct reports *reports, struct mm_error *error)
 {
-    const char *path = command->curves.run.config_path;
-    if (command->collisions == 0 && has_protocols(&command->curves))
-        return mm_fail(error, MM_ERROR_INPUT, "--collisions K is needed to evolve a protocol");
-    if (command->collisions == 0)
-        return cli_is_hdf5(path) ? read_evolution(command, reports, error)
-                                 : report_couplings(command, reports, error);
-    mm_status status = cli_curves_read(&command->curves, curves, error);
-    return status == MM_OK ? report_curves(command, curves, reports, error) : status;
+    mm_status status = MM_OK;
+    if (command->collisions > 0) {
+        status = cli_curves_read(&command->curves, curves, error);
+        return status == MM_OK ? report_curves(command, curves, reports, error) : status;
+    }
+    const bool evolved = cli_is_hdf5(command->curves.run.config_path);
+    status = check_options(command, evolved, error);
+    if (status == MM_OK)
+        status = evolved ? read_evolution(command, reports, error) : report_couplings(command, reports, error);
+    return status;
 }
 
 static int run_command(struct steady_command *command)
@@ -547,7 +576,7 @@ int cli_steady(int argc, char **argv)
             "slope dE/dk from there on divided by the half width of the band.",
         .children = children,
     };
-    struct steady_command command = {.curves.chain = -1, .q = NAN, .band = 0.01, .from = -1};
+    struct steady_command command = {.curves.chain = -1, .q = NAN, .band = NAN, .from = -1};
     int code = cli_parse(&argp, argc, argv, &command);
     if (code == 0)
         return run_command(&command);

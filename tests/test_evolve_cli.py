@@ -542,6 +542,16 @@ def test_chambers_of_a_configuration():
     assert [coupling["g"] for coupling in found] == [0.7, 0.9]
 
 
+def test_levels_of_steady():
+    """--levels counts for the chambers of a configuration too, and a steady state that there is not is told."""
+    write("small.ini", SMALL)
+    few = succeed("steady", "small.ini", "--levels", "5", "--q", "0.2").stdout
+    assert few == succeed("steady", "small.ini", "--set", "cavity.levels=5", "--q", "0.2").stdout
+    assert "no steady state" in few and "5 levels" in few
+    many = json.loads(succeed("steady", "small.ini", "--levels", "100", "--json").stdout)
+    assert len(many[0]["chamber_of_level"]) == 100
+
+
 def test_headings_of_steady():
     """Each names its coupling once."""
 
@@ -585,7 +595,13 @@ def test_bad_usage_of_steady():
     refuse(["steady", "small.ini", "--q", "1.5"], "--q")
     refuse(["steady", "small.ini", "--band", "0"], "--band")
     refuse(["steady", "missing.ini"], "missing.ini")
+    refuse(["steady", "small.ini", "--per-decade", "9"], "--collisions")
+    for option, value in (("--from", "9"), ("--band", "0.1")):
+        refuse(["steady", "small.ini", option, value], option, "--collisions")
     succeed("evolve", "small.ini", *PARAMS, "--collisions", "20", "-o", "e.h5", *CPU)
+    refuse(["steady", "e.h5", "--per-decade", "9"], "--collisions")
+    for option, value in (("--levels", "50"), ("--set", "coupling.g=0.5")):
+        refuse(["steady", "e.h5", option, value], "e.h5", option, "already")
     with h5py.File("e.h5", "r+") as file:
         del file["evolution/population"]
     refuse(["steady", "e.h5"], "e.h5", "population")
