@@ -299,6 +299,8 @@ static mm_status read_configuration(const char *path, char **text, struct mm_err
     if (*text == NULL)
         mm_hdf5_fail(&file.hdf5, MM_ERROR_MEMORY, "out of memory for the configuration");
     H5free_memory(there);
+    if (file.hdf5.status == MM_OK)
+        cli_warn_if_incomplete(&file, path);
     status = mm_hdf5_file_close(&file);
     if (status != MM_OK)
         free(*text);

@@ -214,6 +214,8 @@ static mm_status read_evolution(const struct steady_command *command, struct rep
     if (file.kind != MM_FILE_EVOLUTION)
         mm_hdf5_fail(&file.hdf5, MM_ERROR_INPUT, "is not an evolution file; for a result file give --collisions");
     read_arrays(&file, &arrays);
+    if (file.hdf5.status == MM_OK)
+        cli_warn_if_incomplete(&file, path);
     status = mm_hdf5_file_close(&file);
     if (status == MM_OK)
         status = report_arrays(&arrays, reports, error);

@@ -254,6 +254,24 @@ def test_interrupted_evolution_goes_on_bit_for_bit():
     assert "complete already" in succeed(*arguments, "-o", "part.h5", "--resume").stderr
 
 
+def test_input_that_is_not_complete_is_told():
+    """The end of a stopped evolution is not that of the protocol, nor the best of a stopped search its optimum."""
+    write("long.ini", LONG)
+    succeed("evolve", "long.ini", *PARAMS, "--collisions", "40", "-o", "e.h5", *CPU)
+    succeed("search", "long.ini", "-o", "s.h5", "--quiet", *CPU)
+    for arguments in (
+        ["steady", "e.h5"],
+        ["steady", "s.h5", "--collisions", "20", *CPU],
+        ["evolve", "s.h5", "--collisions", "20", "-o", "f.h5", "--force", *CPU],
+        ["robustness", "s.h5", "--collisions", "20", "--width-c", "0.1", "-o", "r.h5", "--force", *CPU],
+    ):
+        for complete in (1, 0):
+            with h5py.File(arguments[1], "r+") as file:
+                file.attrs["complete"] = np.int8(complete)
+            told = f"warning: {arguments[1]} is not complete" in succeed(*arguments).stderr
+            assert told == (complete == 0), (arguments, complete)
+
+
 def test_another_evolution_is_not_continued():
     write("long.ini", LONG)
     arguments = ["evolve", "long.ini", *PARAMS, *LONG_RUN, "-o", "part.h5", "--resume"]
