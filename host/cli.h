@@ -46,6 +46,10 @@ int cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /** For argp parsers: reports and returns EINVAL. */
 error_t cli_usage_error(const struct argp_state *state, const char *format, ...) MM_PRINTF(2, 3);
 
+/** Takes the text of an option whose list would be lost if it came again: EINVAL after the complaint.
+ *  @param value  NULL before the first time */
+error_t cli_parse_once(const struct argp_state *state, const char *option, const char *text, const char **value);
+
 /** Parses an option's whole number in minimum .. maximum; EINVAL after the complaint. */
 error_t cli_parse_integer(const struct argp_state *state, const char *option, const char *text, int64_t minimum,
                           int64_t maximum, int64_t *value);

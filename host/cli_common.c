@@ -54,6 +54,14 @@ error_t cli_usage_error(const struct argp_state *state, const char *format, ...)
     return EINVAL;
 }
 
+error_t cli_parse_once(const struct argp_state *state, const char *option, const char *text, const char **value)
+{
+    if (*value != NULL)
+        return cli_usage_error(state, "%s is given twice, '%s' and '%s': one is enough", option, *value, text);
+    *value = text;
+    return 0;
+}
+
 error_t cli_parse_integer(const struct argp_state *state, const char *option, const char *text, int64_t minimum,
                           int64_t maximum, int64_t *value)
 {

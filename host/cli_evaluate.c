@@ -30,8 +30,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     struct evaluate_command *command = state->input;
     switch (key) {
     case OPTION_PARAMS:
-        command->params = text;
-        return 0;
+        return cli_parse_once(state, "--params", text, &command->params);
     case OPTION_GRADIENT:
         command->gradient = true;
         return 0;

@@ -65,8 +65,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     struct evolve_command *command = state->input;
     switch (key) {
     case OPTION_STATES:
-        command->states = text;
-        return 0;
+        return cli_parse_once(state, "--states", text, &command->states);
     case OPTION_ENERGIES:
         command->energy_step = 1;
         return text == NULL

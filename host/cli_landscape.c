@@ -74,8 +74,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         command->output = text;
         return 0;
     case OPTION_PARAMS:
-        command->params = text;
-        return 0;
+        return cli_parse_once(state, "--params", text, &command->params);
     case OPTION_BATCH:
         return cli_parse_integer(state, "--batch", text, 1, MM_BATCHES_MAX, &command->batch);
     case OPTION_GRID:

@@ -49,10 +49,11 @@ static error_t append_text(const char *text, const char ***texts, size_t *count)
 /* Reads "0,2,3". */
 static error_t parse_selection(struct plot_command *command, const char *text, const struct argp_state *state)
 {
+    if (command->selected != NULL)
+        return cli_usage_error(state, "--select is given twice: one list is enough, as 0,2,3");
     size_t count = 1;
     for (const char *c = text; *c != '\0'; c++)
         count += *c == ',';
-    free(command->selected);
     command->selected = calloc(count, sizeof *command->selected);
     if (command->selected == NULL)
         return ENOMEM;

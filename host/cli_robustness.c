@@ -73,6 +73,9 @@ static error_t check_options(const struct robustness_command *command, const str
     const struct mm_noise *noise = &command->noise;
     if (noise->c_width == 0.0 && noise->q_width == 0.0 && noise->g_width == 0.0)
         return cli_usage_error(state, "there is no noise: give --width-c, --width-q or --width-g");
+    if (noise->per_batch && noise->c_width == 0.0 && noise->q_width == 0.0)
+        return cli_usage_error(state,
+                               "--per-batch is about c and q, which have no noise: give --width-c or --width-q");
     return 0;
 }
 

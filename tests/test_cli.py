@@ -553,6 +553,9 @@ def test_evaluate_bad_params():
         shown = value if value.isprintable() else "?"
         bad(f"0.1,0.2,{value},0.4", "value 3", "c of free batch 2", shown, "from 0 to 1")
     refuse(["evaluate", "small.ini", *SINGLE], "--params")
+    twice = ["--params", "0,0,0,0", "--params", "0,0,1,1"]
+    refuse(["evaluate", "small.ini", *SINGLE, *twice], "--params is given twice", "'0,0,0,0' and '0,0,1,1'")
+    refuse(["landscape", "small.ini", "--batch", "1", *twice], "--params is given twice")
     refuse(["evaluate", "small.ini", "--params", "0,0,0,0"], "2 values of g", "2 of lambda", "--set")
 
 

@@ -447,6 +447,7 @@ def test_bad_usage_of_evolve():
     refuse([*given, *PARAMS, "--collisions", "10", "--states", "5,11"], "--states: 11 is", "0 .. 10")
     refuse([*given, *PARAMS, "--collisions", "2000", "--states", "0:1000:1001"], "1001 values; allowed are 1000")
     refuse([*given, *PARAMS, "--collisions", "10", "--states", "x"], "--states")
+    refuse([*given, *PARAMS, "--collisions", "10", "--states", "1,2", "--states", "5"], "--states is given twice")
     refuse([*given, *PARAMS, "--collisions", "10", "--per-decade", "0"], "--per-decade")
     refuse([*given, *PARAMS, "--collisions", "10", "--per-decade", "5", "--every", "2"], "choose one")
     refuse([*given, *PARAMS, "--collisions", "10", "--label", "a", "--label", "b"], "--label")
@@ -539,6 +540,7 @@ def test_bad_usage_of_robustness():
     refuse([*given, "--collisions", "10", "--width-c", "nan"], "--width-c")
     refuse([*given, *NOISE, "--collisions", "10", "--realisations", "0"], "--realisations")
     refuse([*given, *NOISE, "--collisions", "10", "--seed", "-1"], "--seed")
+    refuse([*given, "--width-g", "0.1", "--collisions", "10", "--per-batch"], "--per-batch", "--width-q")
     write("r.h5", "precious")
     refuse([*given, *NOISE, "--collisions", "10"], "r.h5", "--force")
 
