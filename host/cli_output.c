@@ -13,8 +13,7 @@
 
 /* ------------------------------------------------------------------------------------- interruption */
 
-/* Set by the first SIGINT, SIGTERM or SIGUSR1. Static because a signal handler has no other way to its
- * surroundings. */
+/* Set by the first of the signals below. Static because a signal handler has no other way to its surroundings. */
 static volatile sig_atomic_t stop_requested;
 
 /* The first signal asks the command to stop after the evaluation in flight; a second Ctrl-C ends the program at
@@ -44,6 +43,7 @@ void cli_catch_interrupts(void)
 {
     catch_signal(SIGINT);
     catch_signal(SIGTERM);
+    catch_signal(SIGHUP);  /* the terminal was closed, or the connection to it lost */
     catch_signal(SIGUSR1); /* what schedulers send as a warning, and what mpirun passes on */
 }
 

@@ -454,7 +454,8 @@ int cli_search(int argc, char **argv)
         .doc = "Optimises the charging protocol of a configuration from many random starts at every grid point and "
                "stores the result. Finished chains are committed to a journal beside the output once a second, and "
                "nothing that was committed is lost.\v"
-               "The first Ctrl-C, SIGTERM or SIGUSR1 finishes the evaluation in flight, saves every finished chain "
+               "The first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 finishes the evaluation in flight, saves every "
+               "finished chain "
                "and exits with 75; the same command goes on from there. A second Ctrl-C quits at once. The exit "
                "status is 0 only if every chain of the grid is there.",
         .children = children,

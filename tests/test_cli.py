@@ -299,7 +299,7 @@ def test_truncation_is_warned_of():
 def test_interrupted_search_goes_on():
     write("longer.ini", LONGER)
     succeed("search", "longer.ini", "-o", "whole.h5")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         code, told = interrupt(number, "search", "longer.ini", "-o", "part.h5", "--slots", "2")
         assert code == 75, (code, told)
         assert "part.h5" in told and "run the same command again" in told

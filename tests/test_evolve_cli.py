@@ -520,7 +520,7 @@ def test_draws_once_a_batch_are_counted_once():
 
 def test_interrupted_robustness_keeps_what_is_done():
     write("long.ini", LONG)
-    code, told = interrupt(signal.SIGINT, "robustness", "long.ini", *PARAMS, *NOISE, "--collisions", "20000",
+    code, told = interrupt(signal.SIGHUP, "robustness", "long.ini", *PARAMS, *NOISE, "--collisions", "20000",
                            "--realisations", "100000", "-o", "r.h5", "--threads", "2")  # fmt: skip
     assert code in (1, 75), told  # 1: no realisation was done yet, and nothing is saved
     assert os.path.exists("r.h5") == (code == 75)
