@@ -23,7 +23,8 @@ namespace
 {
 
 constexpr int WORKERS_PER_DEVICE = 2;
-constexpr int DEVICES_MAX = 16;
+constexpr int DEVICES_MAX = 16;            /* that one process works on */
+constexpr int DEVICES_LISTED = 64;         /* that are looked at, of which processes may take their parts */
 constexpr size_t ITEMS_MOST = 2048;        /* points that a worker takes at a time: some times what runs at once */
 constexpr size_t POINTS_PER_WORKER = 4096; /* points of a call that keep a worker busy to the end */
 constexpr double MEMORY_SHARE = 0.9;       /* of what is free on a device */
@@ -73,9 +74,49 @@ void describe_devices(int device, int count, size_t size, char *text)
     snprintf(text, size, "%s, %d device%s", properties.name, count, count == 1 ? "" : "s");
 }
 
+/** Devices that chains may go to. */
+struct device_list {
+    int count;
+    int devices[DEVICES_LISTED];
+};
+
+/** Whether a device gives the bits of the first one: the libraries promise it where the architecture and the number
+ *  of multiprocessors are the same. */
+mm_status compare_with_first(int device, bool *alike, struct mm_error *error)
+{
+    constexpr cudaDeviceAttr KIND[] = {cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor,
+                                       cudaDevAttrMultiProcessorCount};
+    *alike = true;
+    for (const cudaDeviceAttr attribute : KIND) {
+        int first = 0, own = 0;
+        MM_CUDA_CHECK(error, cudaDeviceGetAttribute(&first, attribute, 0));
+        MM_CUDA_CHECK(error, cudaDeviceGetAttribute(&own, attribute, device));
+        *alike = *alike && own == first;
+    }
+    return MM_OK;
+}
+
+/** Of the devices there those that are like the first one: which of them a chain goes to depends on how fast the
+ *  others are, and must not show in it. */
+mm_status list_devices(int there, struct device_list *list, struct mm_error *error)
+{
+    list->count = 0;
+    for (int device = 0; device < there && list->count < DEVICES_LISTED; device++) {
+        bool alike = true;
+        mm_status status = device == 0 ? MM_OK : compare_with_first(device, &alike, error);
+        if (status != MM_OK)
+            return status;
+        if (alike)
+            list->devices[list->count++] = device;
+    }
+    return MM_OK;
+}
+
 bool cuda_available(size_t size, char *text)
 {
     struct mm_cuda_libraries libraries;
+    struct device_list list;
+    struct mm_error error = {};
     const char *reason = nullptr;
     int count = 0;
     cudaError_t outcome = cudaGetDeviceCount(&count);
@@ -84,8 +125,10 @@ bool cuda_available(size_t size, char *text)
     if (outcome != cudaSuccess || count == 0) {
         (void)cudaGetLastError();
         reason = reason_of(outcome);
+    } else if (list_devices(count, &list, &error) != MM_OK) {
+        reason = error.message;
     } else if (mm_cuda_libraries_find(&libraries, &reason)) {
-        describe_devices(0, count, size, text);
+        describe_devices(0, list.count, size, text);
         return true;
     }
     snprintf(text, size, "%s", reason);
@@ -109,7 +152,8 @@ struct device_share {
     bool ours;     /* this one does */
 };
 
-/** Fewer processes than devices: each takes every so many-th device; more: they share them in turn. */
+/** Fewer processes than devices: each takes every so many-th device; more: they share them in turn.
+ *  @param device  its place in the list */
 struct device_share share_device(int device, int device_count, const struct mm_solver_options *options)
 {
     const int processes = options->host_count > 1 ? options->host_count : 1;
@@ -160,22 +204,22 @@ mm_status open_device(struct cuda_backend *cuda, int device, int processes, cons
 mm_status open_devices(struct cuda_backend *cuda, const struct mm_solver_options *options, struct mm_error *error)
 {
     const char *reason;
+    struct device_list list;
     int there = 0;
     MM_CUDA_CHECK(error, cudaGetDeviceCount(&there));
     if (!mm_cuda_libraries_find(&cuda->libraries, &reason))
         return mm_fail(error, MM_ERROR_BACKEND, "%s", reason);
-    for (int device = 0; device < there && cuda->device_count < DEVICES_MAX; device++) {
-        const struct device_share share = share_device(device, there, options);
+    mm_status status = list_devices(there, &list, error);
+    for (int i = 0; i < list.count && cuda->device_count < DEVICES_MAX && status == MM_OK; i++) {
+        const struct device_share share = share_device(i, list.count, options);
+        const int device = list.devices[i];
+        struct mm_error own = {};
         if (!share.ours)
             continue;
         cuda->device_count++;
-        struct mm_error own = {};
-        mm_status status =
-            of_device(device, open_device(cuda, device, share.processes, options, &own), &own, error);
-        if (status != MM_OK)
-            return status;
+        status = of_device(device, open_device(cuda, device, share.processes, options, &own), &own, error);
     }
-    return MM_OK;
+    return status;
 }
 
 mm_status cuda_open(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,

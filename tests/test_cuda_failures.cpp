@@ -73,6 +73,46 @@ void test_processes_share_the_memory_of_a_device(void **)
     assert_true(mm_cuda_memory_share(2 * gigabyte, gigabyte, 8) > 0);
 }
 
+struct description {
+    bool seen;
+    bool available;
+    std::string text;
+};
+
+void take_line(void *context, const char *name, bool available, const char *text)
+{
+    if (strcmp(name, "cuda") == 0)
+        *static_cast<description *>(context) = {true, available, text};
+}
+
+description described()
+{
+    description cuda = {};
+    mm_backend_describe(take_line, &cuda);
+    return cuda;
+}
+
+/** A chain may go to any device in use, so that all of them must round alike. */
+void test_devices_unlike_the_first_one_are_left_out(void **)
+{
+    task given;
+    mm_error error = {};
+    mm_solver *solver = nullptr;
+    set_common_task(&given);
+    mm_solver_options options = options_of("cuda");
+    emulation_set_device_count(4);
+    emulation_set_multiprocessors(1, 1);
+    emulation_set_multiprocessors(2, 7);
+    for (int process = 0; process < 2; process++) {
+        options.host_index = process;
+        options.host_count = 2;
+        assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
+        assert_string_equal(mm_solver_device(solver), "emulated device, 1 device");
+        mm_solver_close(solver);
+    }
+    assert_string_equal(described().text.c_str(), "emulated device, 2 devices");
+}
+
 /* -------------------------------------------------------------------------------------------- failures */
 
 void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
@@ -263,18 +303,6 @@ void test_every_failing_call_of_drawn_collisions_is_reported(void **)
     }
 }
 
-struct description {
-    bool seen;
-    bool available;
-    std::string text;
-};
-
-void take_line(void *context, const char *name, bool available, const char *text)
-{
-    if (strcmp(name, "cuda") == 0)
-        *static_cast<description *>(context) = {true, available, text};
-}
-
 /** A program built for other devices than the one there: no loss of a device, which one would try again. */
 void test_a_device_without_code_for_it_is_not_used(void **)
 {
@@ -308,11 +336,11 @@ void test_without_a_device_auto_takes_the_cpu(void **)
     assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
     assert_string_equal(mm_solver_backend(solver), "cpu");
     mm_solver_close(solver);
-    mm_backend_describe(take_line, &cuda);
+    cuda = described();
     assert_true(cuda.seen && !cuda.available);
     assert_non_null(strstr(cuda.text.c_str(), "no device"));
     emulation_set_device_count(1);
-    mm_backend_describe(take_line, &cuda);
+    cuda = described();
     assert_true(cuda.available);
     assert_string_equal(cuda.text.c_str(), "emulated device, 1 device");
     assert_int_equal(mm_solver_open(&solver, &given.problem, &options, &error), MM_OK);
@@ -347,6 +375,7 @@ int main()
         DEVICE_TEST(test_several_devices_give_the_same_bits),
         DEVICE_TEST(test_a_worker_beside_a_display_takes_fewer_chains),
         DEVICE_TEST(test_processes_share_the_memory_of_a_device),
+        DEVICE_TEST(test_devices_unlike_the_first_one_are_left_out),
         DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
         DEVICE_TEST(test_sums_that_do_not_hold_are_taken_again),

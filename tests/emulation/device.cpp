@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 #include "block.h"
 #include "emulation.h"
@@ -35,6 +36,7 @@ device_errors errors_of_environment()
 device_errors errors = errors_of_environment();
 int device_count = 1;
 bool has_display = false;
+std::map<int, int> multiprocessors;  /* of the devices that have not the usual number */
 thread_local int current_device = 0; /* each thread of the host has its own */
 
 bool ruins_context(cudaError_t error)
@@ -48,6 +50,12 @@ cudaError_t check_device(int device)
     if (device_count == 0)
         return cudaErrorNoDevice;
     return device >= 0 && device < device_count ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+int multiprocessors_of(int device)
+{
+    const auto found = multiprocessors.find(device);
+    return found == multiprocessors.end() ? emulation_multiprocessors : found->second;
 }
 
 } // namespace
@@ -120,6 +128,12 @@ void emulation_set_device_count(int count)
     device_count = count;
 }
 
+void emulation_set_multiprocessors(int device, int count)
+{
+    std::lock_guard<std::recursive_mutex> lock(emulation_mutex());
+    multiprocessors[device] = count;
+}
+
 const char *emulation_failure()
 {
     return errors.text.c_str();
@@ -132,6 +146,7 @@ void emulation_reset()
     errors = device_errors{};
     device_count = 1;
     has_display = false;
+    multiprocessors.clear();
     current_device = 0;
     emulation_block_set_schedule(0);
     emulation_fail_eigensolve(-1);
@@ -227,7 +242,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
         properties->maxThreadsPerBlock = emulation_block_threads;
         properties->maxThreadsPerMultiProcessor = emulation_multiprocessor_threads;
         properties->maxBlocksPerMultiProcessor = emulation_multiprocessor_blocks;
-        properties->multiProcessorCount = emulation_multiprocessors;
+        properties->multiProcessorCount = multiprocessors_of(device);
         properties->l2CacheSize = emulation_l2_bytes;
         properties->major = emulation_compute_major;
         properties->minor = emulation_compute_minor;
@@ -235,7 +250,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
     });
 }
 
-static cudaError_t attribute_value(int *value, cudaDeviceAttr attribute)
+static cudaError_t attribute_value(int *value, cudaDeviceAttr attribute, int device)
 {
     switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
@@ -256,7 +271,7 @@ static cudaError_t attribute_value(int *value, cudaDeviceAttr attribute)
         *value = emulation_clock_kilohertz;
         return cudaSuccess;
     case cudaDevAttrMultiProcessorCount:
-        *value = emulation_multiprocessors;
+        *value = multiprocessors_of(device);
         return cudaSuccess;
     case cudaDevAttrKernelExecTimeout:
         *value = has_display;
@@ -293,7 +308,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 {
     return emulation_call([&] {
         cudaError_t error = check_device(device);
-        return error != cudaSuccess ? error : attribute_value(value, attribute);
+        return error != cudaSuccess ? error : attribute_value(value, attribute, device);
     });
 }
 

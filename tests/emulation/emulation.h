@@ -34,6 +34,9 @@ void emulation_set_display(bool display);
 /** Number of devices. Each has a memory of its own, which kernels on another one cannot touch. */
 void emulation_set_device_count(int count);
 
+/** Makes a device one of another kind, with so many multiprocessors. */
+void emulation_set_multiprocessors(int device, int count);
+
 /** Allocations of device and of pinned memory that are not freed yet. */
 std::size_t emulation_live_allocations();
 
