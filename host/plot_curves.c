@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plot_curves.h"
+#include "text.h"
 
 /* (pi/g)^2 this near to a whole number is fine-tuned (Eq. 7). */
 static const double FINE_TUNING = 1e-6;
@@ -157,7 +158,7 @@ static mm_status choose_curves(const struct mm_plot_request *request, size_t mos
         return status;
     if (request->label_count > curves->count)
         status = mm_fail(error, MM_ERROR_INPUT, "%s: %zu --label for %zu curve%s", request->paths[0],
-                         request->label_count, curves->count, curves->count == 1 ? "" : "s");
+                         request->label_count, curves->count, mm_plural((int64_t)curves->count));
     curves->curves = calloc(curves->count + 1, sizeof *curves->curves); /* + 1: never an empty request */
     if (status == MM_OK && curves->curves == NULL)
         status = mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu curves", curves->count);

@@ -1,7 +1,7 @@
 /* cublas.cpp - cuBLAS answered by cblas. */
 #include <cblas.h>
-#include <functional>
 #include <memory>
+#include <utility>
 
 #include "cublas_v2.h"
 #include "device.h"
@@ -72,14 +72,9 @@ template <typename Body> cublasStatus_t library_call(cublasHandle_t handle, Body
 }
 
 /* Gives the stream of the handle what a call does on the device. */
-cublasStatus_t give(cublasHandle_t handle, const std::function<void()> &work)
+cublasStatus_t give(cublasHandle_t handle, emulation_work work)
 {
-    std::shared_ptr<emulation_stream> stream = emulation_find_stream(handle->stream);
-    cudaError_t error = emulation_give(stream, [device = stream->device, work] {
-        emulation_device_access access(device);
-        work();
-        return cudaSuccess;
-    });
+    cudaError_t error = emulation_give_with_memory(handle->stream, std::move(work));
     return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
@@ -142,6 +137,7 @@ cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                 cblas_dgemm(CblasColMajor, transpose(a_operation), transpose(b_operation), m, n, k, alpha,
                             a + batch * a_stride, a_leading, b + batch * b_stride, b_leading, beta,
                             c + batch * c_stride, c_leading);
+            return cudaSuccess;
         });
     });
 }
@@ -157,6 +153,7 @@ cublasStatus_t cublasDsyrk(cublasHandle_t handle, cublasFillMode_t triangle, cub
         return give(handle, [=, alpha = *alpha, beta = *beta] {
             cblas_dsyrk(CblasColMajor, triangle == CUBLAS_FILL_MODE_LOWER ? CblasLower : CblasUpper,
                         transpose(operation), n, k, alpha, a, a_leading, beta, c, c_leading);
+            return cudaSuccess;
         });
     });
 }
@@ -166,6 +163,9 @@ cublasStatus_t cublasDscal(cublasHandle_t handle, int n, const double *alpha, do
     return library_call(handle, [&] {
         if (n < 0 || increment < 1 || !fits({x, 1, n, increment, 0}, 1))
             return CUBLAS_STATUS_INVALID_VALUE;
-        return give(handle, [=, alpha = *alpha] { cblas_dscal(n, alpha, x, increment); });
+        return give(handle, [=, alpha = *alpha] {
+            cblas_dscal(n, alpha, x, increment);
+            return cudaSuccess;
+        });
     });
 }

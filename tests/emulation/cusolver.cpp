@@ -3,9 +3,9 @@
 
 #include <climits>
 #include <cstring>
-#include <functional>
 #include <lapacke.h>
 #include <memory>
+#include <utility>
 
 #include "device.h"
 #include "emulation.h"
@@ -59,14 +59,9 @@ template <typename Body> cusolverStatus_t library_call(cusolverDnHandle_t handle
 }
 
 /* Gives the stream of the handle what a call does on the device. */
-cusolverStatus_t give(cusolverDnHandle_t handle, const std::function<void()> &work)
+cusolverStatus_t give(cusolverDnHandle_t handle, emulation_work work)
 {
-    std::shared_ptr<emulation_stream> stream = emulation_find_stream(handle->stream);
-    cudaError_t error = emulation_give(stream, [device = stream->device, work] {
-        emulation_device_access access(device);
-        work();
-        return cudaSuccess;
-    });
+    cudaError_t error = emulation_give_with_memory(handle->stream, std::move(work));
     return error == cudaSuccess ? CUSOLVER_STATUS_SUCCESS : CUSOLVER_STATUS_EXECUTION_FAILED;
 }
 
@@ -216,6 +211,7 @@ cusolverStatus_t cusolverDnXsyevBatched(cusolverDnHandle_t handle, cusolverDnPar
             std::memset(device_buffer, emulation_unwritten_byte, device_bytes);
             std::memset(host_buffer, emulation_unwritten_byte, host_bytes);
             solve_all(wanted, static_cast<double *>(matrices), static_cast<double *>(values), info);
+            return cudaSuccess;
         });
     });
 }

@@ -79,9 +79,7 @@ inline bool emulation_is_device_memory(const void *pointer, std::size_t bytes)
 /** Whether all of pointer[0 .. bytes-1] lies in one allocation of pinned memory. */
 bool emulation_is_pinned(const void *pointer, std::size_t bytes);
 
-/** Whether a kernel on a device may be given this pointer: NULL, into its or pinned memory, or to the end of
- * either.
- */
+/** Whether a kernel on a device may be given this pointer: NULL, into its or pinned memory, or to an end of it. */
 bool emulation_is_kernel_pointer(int device, const void *pointer);
 
 /** Size of a device's memory. */
@@ -99,8 +97,7 @@ void emulation_spoil_pinned(void *pointer, std::size_t bytes);
 
 struct emulation_stream; /* work_queue.h */
 
-/** The stream of a handle, NULL if there is none; that of a NULL handle is the default one of the current device.
- */
+/** The stream of a handle, NULL if there is none; a NULL handle is the current device's default stream. */
 std::shared_ptr<emulation_stream> emulation_find_stream(cudaStream_t stream);
 
 /** The same, if it is one of the current device. */

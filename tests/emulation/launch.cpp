@@ -51,10 +51,9 @@ std::string block_name(uint3 index)
            ")";
 }
 
-cudaError_t run_blocks(const emulation_launch_shape &shape, int device, const std::function<void()> &body)
+cudaError_t run_blocks(const emulation_launch_shape &shape, const std::function<void()> &body)
 {
     std::uint64_t count = std::uint64_t{shape.grid.x} * shape.grid.y * shape.grid.z;
-    emulation_device_access access(device);
     emulation_shared_memory shared(shape.dynamic_shared_bytes);
     for (std::uint64_t number : emulation_block_order(count)) {
         uint3 index = {static_cast<unsigned int>(number % shape.grid.x),
@@ -80,9 +79,7 @@ void emulation_launch(const emulation_launch_shape &shape, const void *kernel, s
             error = check_pointers(shape, pointer_count, pointers);
         if (error != cudaSuccess)
             return error;
-        std::shared_ptr<emulation_stream> stream = emulation_find_own_stream(shape.stream);
-        return emulation_give(stream,
-                              [shape, device = stream->device, body] { return run_blocks(shape, device, body); });
+        return emulation_give_with_memory(shape.stream, [shape, body] { return run_blocks(shape, body); });
     });
 }
 

@@ -134,6 +134,15 @@ cudaError_t emulation_give(const std::shared_ptr<emulation_stream> &stream, emul
     return cudaSuccess;
 }
 
+cudaError_t emulation_give_with_memory(cudaStream_t stream, emulation_work work)
+{
+    std::shared_ptr<emulation_stream> found = emulation_find_stream(stream);
+    return emulation_give(found, [device = found->device, work = std::move(work)] {
+        emulation_device_access access(device);
+        return work();
+    });
+}
+
 emulation_ticket emulation_last_given(const std::shared_ptr<emulation_stream> &stream)
 {
     return {stream, stream->done + stream->pending.size()};

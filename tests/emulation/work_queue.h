@@ -46,6 +46,10 @@ std::shared_ptr<emulation_stream> emulation_default_stream(int device);
 cudaError_t emulation_give(const std::shared_ptr<emulation_stream> &stream, emulation_work work,
                            std::vector<emulation_ticket> after = {});
 
+/** Gives work that touches the memory of the stream's device, which is open meanwhile.
+ *  @param stream  that exists */
+cudaError_t emulation_give_with_memory(cudaStream_t stream, emulation_work work);
+
 /** The last piece of work that the stream was given. */
 emulation_ticket emulation_last_given(const std::shared_ptr<emulation_stream> &stream);
 
