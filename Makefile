@@ -205,14 +205,14 @@ else
 # ------------------------------------------------------------------------------------------------------ sources
 # Every file of host/ belongs to the library but those of the command line, which make up the program.
 
-PROGRAM_SOURCES := $(sort $(wildcard host/main.c host/cli_*.c host/progress.c host/json.c))
-LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*.c)))
-TEST_SOURCES    := $(sort $(wildcard tests/test_*.c))
-TEST_SCRIPTS    := $(sort $(wildcard tests/test_*.py tests/test_*.sh))
-FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz_*.c))
-SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh bench/*.sh))
-FORMATTED_FILES := $(sort $(wildcard include/*.h host/*.[ch] tests/*.[ch] tests/faults/*.c tests/*.cpp tests/emulation/*.cpp \
-                                     tests/emulation/*.h bench/*.[ch] bench/*.cu cuda/*.cu cuda/*.cuh))
+PROGRAM_SOURCES := $(sort $(wildcard host/cli/*.c) host/base/json.c)
+LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*/*.c host/*/*/*.c)))
+TEST_SOURCES    := $(sort $(wildcard tests/unit/*/*.c))
+TEST_SCRIPTS    := $(sort $(wildcard tests/program/*.py tests/cuda/*.sh))
+FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz/*.c))
+SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh tests/cuda/*.sh bench/*.sh))
+FORMATTED_FILES := $(sort $(wildcard include/*.h host/*/*.[ch] host/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
+                                     tests/*/*.cpp bench/*.[ch] bench/*.cu cuda/*/*.cu cuda/*/*.cuh))
 
 # Loops that need an instruction set are compiled for it and chosen at run time; there are none off x86-64.
 MM_X86 := $(if $(filter x86_64 amd64,$(MACHINE)),1,0)
@@ -224,24 +224,24 @@ $(BUILD)/host/%_avx512.o: FILE_FLAGS := -mavx512f -mavx512vl -mavx512dq -mfma -m
 
 # The CUDA backend is built where nvcc is; its tests run on an emulated device wherever the toolkit's headers are.
 MM_WITH_CUDA := $(if $(filter-out 0,$(WITH_CUDA)),$(if $(NVCC),1,0),0)
-CUDA_SOURCES := $(sort $(wildcard cuda/*.cu))
+CUDA_SOURCES := $(sort $(wildcard cuda/*/*.cu))
 CUDA_OBJECTS := $(if $(filter 1,$(MM_WITH_CUDA)),$(CUDA_SOURCES:%.cu=$(BUILD)/%.o))
 CUDA_ABSENT  := not compiled in: $(if $(filter 0,$(WITH_CUDA)),WITH_CUDA was 0,nvcc was not found) when micromaser \
                 was built
-EMULATED_TEST_SOURCES := $(sort $(wildcard tests/test_*.cpp))
+EMULATED_TEST_SOURCES := $(sort $(wildcard tests/cuda/*.cpp))
 ifeq ($(MM_WITH_CUDA),0)
-TEST_SCRIPTS := $(filter-out tests/test_cuda_%,$(TEST_SCRIPTS))
+TEST_SCRIPTS := $(filter-out tests/cuda/spills.sh,$(TEST_SCRIPTS))
 endif
 
 HOST_OBJECTS    := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY_OBJECTS := $(HOST_OBJECTS) $(CUDA_OBJECTS)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
 C_TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
-EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_TEST_SOURCES:tests/%.cpp=$(BUILD)/emulation/%))
+EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_TEST_SOURCES:%.cpp=$(BUILD)/emulation/%))
 TEST_PROGRAMS   := $(C_TEST_PROGRAMS) $(EMULATED_TESTS)
 EMULATED_PROGRAM := $(if $(EMULATED_TESTS),$(BUILD)/emulation/micromaser)
 ifeq ($(EMULATED_PROGRAM),)
-TEST_SCRIPTS := $(filter-out tests/test_emulated_program.py tests/test_streams.sh,$(TEST_SCRIPTS))
+TEST_SCRIPTS := $(filter-out tests/program/emulated.py tests/cuda/streams.sh,$(TEST_SCRIPTS))
 endif
 FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
@@ -249,7 +249,7 @@ PROGRAM        := $(BUILD)/micromaser
 STATIC_LIBRARY := $(BUILD)/libmicromaser.a
 SONAME         := libmicromaser.so.0
 SHARED_LIBRARY := $(BUILD)/$(SONAME)
-COMPARE_OPTIMA := $(BUILD)/tests/compare_optima
+COMPARE_OPTIMA := $(BUILD)/tests/support/compare_optima
 BENCH_CPU      := $(BUILD)/bench/bench_cpu
 BENCH_WIGNER   := $(BUILD)/bench/bench_wigner
 BENCH_STORE    := $(BUILD)/bench/bench_store
@@ -260,21 +260,21 @@ KERNEL_TABLE   := $(BUILD)/cuda/kernels.txt
 # Contraction to fused multiply-adds is wanted (and the same in every build); reordering of sums is not, because
 # results are promised bit for bit, so no -ffast-math. No -march=native either: the program runs anywhere.
 
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Iinclude $(LIBRARY_CFLAGS) \
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Iinclude -Ihost $(LIBRARY_CFLAGS) \
              -DMM_X86=$(MM_X86) -DMM_WITH_CUDA=$(MM_WITH_CUDA) \
              -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(filter-out 0,$(WERROR)),-Werror) \
              -fopenmp -ffp-contract=fast -fno-math-errno -fvisibility=hidden -fPIC $(CFLAGS)
-TEST_FLAGS = -Ihost -DMM_FIXTURES='"$(CURDIR)/tests/fixtures"'
+TEST_FLAGS = -Itests -DMM_FIXTURES='"$(CURDIR)/tests/fixtures"'
 LINK       = $(CC) $(CFLAGS) -fopenmp $(LDFLAGS)
 
 $(BUILD)/tests/%.o: FILE_FLAGS := $(TEST_FLAGS)
-$(BUILD)/host/solver.o: FILE_FLAGS := -DMM_CUDA_ABSENT='"$(strip $(CUDA_ABSENT))"'
+$(BUILD)/host/solver/solver.o: FILE_FLAGS := -DMM_CUDA_ABSENT='"$(strip $(CUDA_ABSENT))"'
 
 # Sums of products are fused on the device as the compiler likes, in the same way for every chain of a class.
 NVCC_FLAGS = -std=c++17 -O3 -lineinfo $(CUDA_TARGETS) -Iinclude -Ihost -Icuda \
              -DMM_CUDA_LIBRARY_FOLDER='"$(CUDA_LIBRARY_FOLDER)"' $(if $(filter-out 0,$(WERROR)),-Werror all-warnings) \
              -Xcompiler -Wall$(COMMA)-Wextra$(COMMA)-fopenmp$(COMMA)-fPIC$(COMMA)-fvisibility=hidden
-EMULATION_FLAGS = -std=c++17 -DMM_EMULATION -Itests/emulation -Iinclude -Ihost -Icuda -isystem $(THRUST_PATH) \
+EMULATION_FLAGS = -std=c++17 -DMM_EMULATION -Itests/emulation -Itests -Iinclude -Ihost -Icuda -isystem $(THRUST_PATH) \
                   $(OPENBLAS_CFLAGS) -Wall -Wextra -Wno-unknown-pragmas $(if $(filter-out 0,$(WERROR)),-Werror) \
                   -fopenmp $(CFLAGS)
 
@@ -297,7 +297,7 @@ ifneq ($(or $(GIT_COMMIT),$(if $(wildcard $(GIT_COMMIT_HEADER)),,none)),)
 $(call keep,$(GIT_COMMIT_HEADER),$(HASH)define MM_GIT_COMMIT "$(or $(GIT_COMMIT),unknown)")
 endif
 endif
-GIT_COMMIT_OBJECTS := $(BUILD)/host/file_root.o $(BUILD)/host/cli_info.o
+GIT_COMMIT_OBJECTS := $(BUILD)/host/files/hdf5/root.o $(BUILD)/host/cli/info.o
 $(GIT_COMMIT_OBJECTS): FILE_FLAGS := -include $(GIT_COMMIT_HEADER)
 $(GIT_COMMIT_OBJECTS): $(GIT_COMMIT_HEADER)
 
@@ -344,14 +344,14 @@ $(C_TEST_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 	$(QUIET)$(LINK) $< $(STATIC_LIBRARY) $(LDLIBS) -lcmocka $(LIBRARY_LIBS) -o $@
 
 # The CUDA sources as C++ for a device that is a CPU: the same files but the one that looks for CUDA's libraries.
-EMULATION_OBJECTS := $(BUILD)/emulation/host/solver.o $(filter-out $(BUILD)/host/solver.o,$(HOST_OBJECTS)) \
-                     $(patsubst %.cu,$(BUILD)/emulation/%.o,$(filter-out cuda/libraries.cu,$(CUDA_SOURCES))) \
-                     $(patsubst tests/%.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/emulation/*.cpp)))
+EMULATION_OBJECTS := $(BUILD)/emulation/host/solver/solver.o $(filter-out $(BUILD)/host/solver/solver.o,$(HOST_OBJECTS)) \
+                     $(patsubst %.cu,$(BUILD)/emulation/%.o,$(filter-out cuda/device/libraries.cu,$(CUDA_SOURCES))) \
+                     $(patsubst %.cpp,$(BUILD)/emulation/%.o,$(sort $(wildcard tests/emulation/*.cpp)))
 # Thrust binds references to nothing and does not use them.
-$(BUILD)/emulation/cuda/chain_sort.o $(BUILD)/emulation/test_emulation.o: \
+$(BUILD)/emulation/cuda/backend/chain_sort.o $(BUILD)/emulation/tests/cuda/emulation.o: \
     FILE_FLAGS := $(if $(findstring undefined,$(CFLAGS)),-fno-sanitize=null)
 
-$(BUILD)/emulation/host/solver.o: host/solver.c Makefile $(BUILD)/flags
+$(BUILD)/emulation/host/solver/solver.o: host/solver/solver.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(QUIET)$(CC) $(ALL_CFLAGS) -UMM_WITH_CUDA -DMM_WITH_CUDA=1 -MMD -MP -c $< -o $@
@@ -363,9 +363,7 @@ $(QUIET)$(CXX) -x c++ $(EMULATION_FLAGS) $(FILE_FLAGS) -MMD -MP -c $< -o $@
 endef
 $(BUILD)/emulation/cuda/%.o: cuda/%.cu Makefile $(BUILD)/emulation/flags
 	$(EMULATE)
-$(BUILD)/emulation/%.o: tests/emulation/%.cpp Makefile $(BUILD)/emulation/flags
-	$(EMULATE)
-$(BUILD)/emulation/%.o: tests/%.cpp Makefile $(BUILD)/emulation/flags
+$(BUILD)/emulation/%.o: %.cpp Makefile $(BUILD)/emulation/flags
 	$(EMULATE)
 
 $(EMULATED_TESTS): %: %.o $(EMULATION_OBJECTS)
@@ -376,17 +374,16 @@ $(EMULATED_TESTS) $(EMULATED_PROGRAM):
 	    $(filter-out $(CUDA_LIBS),$(LIBRARY_LIBS)) -o $@
 
 # The same tests on a device, but those that need an emulated one.
-GPU_TESTS := $(addprefix $(BUILD)/gpu/,test_cuda_kernels test_cuda_backend test_cuda_eigen test_cuda_sweep_ways \
-                                      test_cuda_wigner test_cuda_robustness)
-BENCH_GPU := $(BUILD)/gpu/bench_gpu
+GPU_TESTS := $(addprefix $(BUILD)/gpu/tests/cuda/,kernels backend eigen sweep_ways wigner robustness)
+BENCH_GPU := $(BUILD)/gpu/bench/bench_gpu
 define COMPILE_FOR_DEVICE
 @mkdir -p $(@D)
 $(call say,NVCC,$<)
-$(QUIET)$(NVCC) -x cu $(NVCC_FLAGS) $(patsubst -isystem,-I,$(OPENBLAS_CFLAGS)) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+$(QUIET)$(NVCC) -x cu $(NVCC_FLAGS) -Itests $(patsubst -isystem,-I,$(OPENBLAS_CFLAGS)) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 endef
-$(BUILD)/gpu/%.o: tests/%.cpp Makefile $(BUILD)/cuda/flags
+$(BUILD)/gpu/%.o: %.cpp Makefile $(BUILD)/cuda/flags
 	$(COMPILE_FOR_DEVICE)
-$(BUILD)/gpu/%.o: bench/%.cu Makefile $(BUILD)/cuda/flags
+$(BUILD)/gpu/%.o: %.cu Makefile $(BUILD)/cuda/flags
 	$(COMPILE_FOR_DEVICE)
 $(GPU_TESTS) $(BENCH_GPU): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
@@ -399,15 +396,13 @@ $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
 
 $(BENCH_CPU): $(BUILD)/bench/machine_limits.o $(BUILD)/bench/collision_loop.o
 $(BENCH_WIGNER): $(BUILD)/bench/machine_limits.o
-$(BUILD)/bench/%.o: FILE_FLAGS := -Ihost
 $(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_LIBRARY)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
 # Objects are kept, so that a second make has nothing to do.
 .SECONDARY:
--include $(wildcard $(patsubst %,$(BUILD)/%/*.d,host tests bench cuda emulation emulation/host \
-                                         emulation/cuda gpu))
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ------------------------------------------------------------------------------------------- testing, measuring
 
@@ -427,16 +422,17 @@ check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and Undefin
 
 # clang and its OpenMP, because of gcc's the sanitizer does not see the synchronisation; archer tells it clang's.
 THREAD_FLAGS   := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-THREAD_TESTS   := test_point_flow test_search test_plan test_physics test_gradient test_robustness test_wigner test_result_store
+THREAD_TESTS   := solver/point_flow search/search search/plan solver/physics solver/adjoint evolve/robustness wigner/wigner \
+                  store/store
 ARCHER         := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so))
 check-threads: ## the tests that use threads under ThreadSanitizer (clang)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/threads CC=$(CLANG) CFLAGS='$(THREAD_FLAGS)' WERROR=0 WITH_CUDA=0 \
 	    run-threads
 .PHONY: run-threads
-run-threads: $(THREAD_TESTS:%=$(BUILD)/tests/%)
+run-threads: $(THREAD_TESTS:%=$(BUILD)/tests/unit/%)
 	@OMP_NUM_THREADS=4 OMP_TOOL_LIBRARIES='$(ARCHER)' \
 	    TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1 exitcode=66' \
-	    tests/run_tests.sh $(BUILD)/check '' '' $(THREAD_TESTS:%=$(BUILD)/tests/%)
+	    tests/run_tests.sh $(BUILD)/check '' '' $(THREAD_TESTS:%=$(BUILD)/tests/unit/%)
 
 # Faults, storms and everything else that takes longer than `make check` may; closes with the table of faults survived.
 LONG_SCRIPTS := $(sort $(wildcard tests/long/*.py))

@@ -291,7 +291,7 @@ static void report_limits(const struct measurement *forward, const struct machin
            100 * elements.above / elements.window);
 }
 
-/** What a loop takes for an element, counted in its code (cpu_band_loops.h). */
+/** What a loop takes for an element, counted in its code (cpu/collision_loops.h). */
 struct loop_count {
     const char *name;
     size_t seconds; /* where its time is in a struct collision_loop */

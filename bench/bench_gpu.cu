@@ -17,16 +17,16 @@
 
 #include <omp.h>
 
-#include "collision.h"
+#include "model/collision.h"
 #include "micromaser.h"
 
 extern "C" {
-#include "cpu_run.h"
+#include "cpu/run.h"
 }
 
-#include "backend_cuda.cuh"
-#include "device_check.cuh"
-#include "host_backend.cuh"
+#include "backend/backend.cuh"
+#include "device/check.cuh"
+#include "backend/host.cuh"
 
 namespace
 {

@@ -14,10 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agreement.h"
-#include "clock.h"
-#include "result_store.h"
-#include "search.h"
+#include "chain/agreement.h"
+#include "base/clock.h"
+#include "store/store.h"
+#include "search/search.h"
 
 enum { SLOTS = 4096, PATH_SIZE = 512 };
 

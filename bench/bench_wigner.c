@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "machine_limits.h"
-#include "wigner.h"
+#include "wigner/wigner.h"
 
 enum { ROUNDS = 21, LEVELS = 150, QUBITS = 500, POINTS = MM_WIGNER_POINTS_DEFAULT };
 static const double COUPLING = 0.79540363890780597; /* pi / sqrt(15.6) */

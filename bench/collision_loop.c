@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "band_layout.h"
-#include "collision.h"
-#include "cpu_band.h"
-#include "eigen_lapack.h"
-#include "memory.h"
+#include "solver/band_layout.h"
+#include "model/collision.h"
+#include "cpu/loops.h"
+#include "spectrum/eigen.h"
+#include "base/memory.h"
 
 enum { COLLISIONS = 500, ROUNDS = 15, SPECTRA = 3 };
 static const double COUPLING = 0.79540363890780597; /* pi / sqrt(15.6) */

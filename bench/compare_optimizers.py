@@ -37,7 +37,7 @@ import scipy_search  # noqa: E402
 from problem import STEP_OF_DIFFERENCES, Problem  # noqa: E402
 
 CASES = {"identical_stream": 10.0, "two_batches": 10.0, "improved_protocol": 10.0}
-TRIAL_LENGTH = 0.5  # that of host/search.c
+TRIAL_LENGTH = 0.5  # that of host/search/search.c
 ROUGH_TOLERANCES = (0.0, 1e-7, 1e-5)  # by the rough phases left, as there
 ROUGH_OPTIONS = {"rough": [(3 * tolerance, 1e3 * tolerance) for tolerance in (1e-5, 1e-7)]}
 AT_ONCE = 64  # starts in flight

@@ -25,10 +25,22 @@ find_command() {
     esac
 }
 
+# Name of a test: its path below tests/, or below the folder that it was built in.
+name_of() {
+    printf '%s' "${1##*tests/}"
+}
+
+# Path of its log.
+log_of() {
+    local name
+    name=$(name_of "$1")
+    printf '%s' "$log_folder/${name//\//_}.log"
+}
+
 # Runs a test; its log and then its exit code are left in files.
 run_test() {
     local log code
-    log=$log_folder/$(basename "$1").log
+    log=$(log_of "$1")
     find_command "$1"
     SECONDS=0
     "${command[@]}" >"$log" 2>&1 </dev/null
@@ -48,8 +60,8 @@ total_failed=0
 # Shows how a test that has ended went, and counts it.
 report() {
     local name log code seconds passed failed
-    name=$(basename "$1")
-    log=$log_folder/$name.log
+    name=$(name_of "$1")
+    log=$(log_of "$1")
     read -r code seconds <"$log.code"
     case $1 in
     *.py | *.sh)
@@ -80,14 +92,14 @@ reported=0
 
 # Shows the tests that have ended, as far as all before them have.
 report_ended() {
-    while [ "$reported" -lt "${#tests[@]}" ] && [ -e "$log_folder/$(basename "${tests[reported]}").log.code" ]; do
+    while [ "$reported" -lt "${#tests[@]}" ] && [ -e "$(log_of "${tests[reported]}").code" ]; do
         report "${tests[reported]}"
         reported=$((reported + 1))
     done
 }
 
 for test in "${tests[@]}"; do
-    rm -f "$log_folder/$(basename "$test").log.code"
+    rm -f "$(log_of "$test").code"
 done
 running=0
 for test in "${tests[@]}"; do

@@ -8,7 +8,7 @@
  * Warp functions: the lanes of the mask that have not ended make the same call with the same mask; what a lane
  * asks of one that takes no part is undefined in CUDA, and a pattern here. When nobody can run, those who wait
  * wait for ever: that is reported, not waited for. */
-#include "block.h"
+#include "emulation/block.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,8 +16,8 @@
 #include <numeric>
 #include <random>
 
-#include "device_language.h"
-#include "fibers.h"
+#include "emulation/device_language.h"
+#include "emulation/fibers.h"
 
 uint3 threadIdx;
 uint3 blockIdx;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "device.h"
-#include "work_queue.h"
+#include "emulation/device.h"
+#include "emulation/work_queue.h"
 
 namespace
 {

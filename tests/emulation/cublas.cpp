@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "cublas_v2.h"
-#include "device.h"
-#include "work_queue.h"
+#include "emulation/device.h"
+#include "emulation/work_queue.h"
 
 struct emulation_cublas {
     cudaStream_t stream = nullptr;

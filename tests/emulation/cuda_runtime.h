@@ -10,7 +10,7 @@
 #include <functional>
 #include <type_traits>
 
-#include "device_language.h"
+#include "emulation/device_language.h"
 #include "vector_types.h"
 
 #define CUDART_VERSION 12080

@@ -7,10 +7,10 @@
 #include <memory>
 #include <utility>
 
-#include "device.h"
-#include "emulation.h"
-#include "shared_memory.h"
-#include "work_queue.h"
+#include "emulation/device.h"
+#include "emulation/emulation.h"
+#include "emulation/shared_memory.h"
+#include "emulation/work_queue.h"
 
 struct emulation_cusolver {
     cudaStream_t stream = nullptr;

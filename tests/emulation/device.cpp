@@ -1,14 +1,14 @@
 /* device.cpp - the devices there are, the errors they remember, and the failures a test asks for. */
-#include "device.h"
+#include "emulation/device.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 
-#include "block.h"
-#include "emulation.h"
-#include "work_queue.h"
+#include "emulation/block.h"
+#include "emulation/emulation.h"
+#include "emulation/work_queue.h"
 
 namespace
 {

@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "device.h"
-#include "emulation.h"
-#include "shared_memory.h"
-#include "work_queue.h"
+#include "emulation/device.h"
+#include "emulation/emulation.h"
+#include "emulation/shared_memory.h"
+#include "emulation/work_queue.h"
 
 namespace
 {

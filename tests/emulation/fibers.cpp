@@ -3,7 +3,7 @@
  * A switch saves the registers that a called function must keep, exchanges the stack pointer, and restores. The
  * library's swapcontext would also save the signal mask, a system call each time: it serves only machines for
  * which there is no assembly below. AddressSanitizer is told of every switch. */
-#include "fibers.h"
+#include "emulation/fibers.h"
 
 #include <cstdint>
 #include <cstring>

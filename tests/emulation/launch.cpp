@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <map>
 
-#include "block.h"
-#include "device.h"
-#include "shared_memory.h"
-#include "work_queue.h"
+#include "emulation/block.h"
+#include "emulation/device.h"
+#include "emulation/shared_memory.h"
+#include "emulation/work_queue.h"
 
 namespace
 {

@@ -1,5 +1,5 @@
 /* libraries.cpp - the emulated cuSOLVER and cuBLAS as the libraries that the cuda backend finds. */
-#include "libraries.cuh"
+#include "device/libraries.cuh"
 
 bool mm_cuda_libraries_find(struct mm_cuda_libraries *libraries, const char **reason)
 {

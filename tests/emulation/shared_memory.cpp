@@ -5,7 +5,7 @@
  * are put back after the launch.
  *
  * Dynamic shared memory ends where an inaccessible page begins. */
-#include "shared_memory.h"
+#include "emulation/shared_memory.h"
 
 #include <cstring>
 #include <link.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cuda_runtime.h"
-#include "device.h"
+#include "emulation/device.h"
 
 namespace
 {

@@ -3,9 +3,9 @@
 #include <memory>
 #include <unordered_map>
 
-#include "device.h"
-#include "emulation.h"
-#include "work_queue.h"
+#include "emulation/device.h"
+#include "emulation/emulation.h"
+#include "emulation/work_queue.h"
 
 struct emulation_event {
     struct recording {

@@ -3,15 +3,15 @@
  * Work runs when somebody waits for it, and in a random schedule whenever anything is given to any stream. What may
  * run is the first piece of any stream whose own conditions are met: a host that looks at results, changes what is
  * still to be copied, or starts dependent work on another stream without waiting meets the wrong data. */
-#include "work_queue.h"
+#include "emulation/work_queue.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <random>
 
-#include "device.h"
-#include "emulation.h"
+#include "emulation/device.h"
+#include "emulation/emulation.h"
 
 namespace
 {

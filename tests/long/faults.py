@@ -11,7 +11,7 @@ import sys
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [TESTS, os.path.join(TESTS, "faults")]
+sys.path[:0] = [os.path.join(TESTS, "support"), os.path.join(TESTS, "faults")]
 
 import campaign  # noqa: E402
 import runs  # noqa: E402

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 from program import PROGRAM, TIMEOUT, run_tests, succeed, wait_for, write
 from result_checks import beside, committed, compare, print_row, status

@@ -1,0 +1,58 @@
+/* method.c - which batches of an evolution are taken by powers of the channel, and which by the stencil.
+ *
+ * Powers are for the cpu backend only, since the others are there to be compared or have a device of their own, and
+ * only where the energies in between are not wanted. What they cost is counted in evolve/powers.c.
+ */
+#include <string.h>
+
+#include "evolve/evolve.h"
+
+bool mm_evolution_takes_powers(const struct mm_evolution *evolution, size_t curve, size_t batch)
+{
+    return evolution->by_powers[curve * evolution->plan->problem.batch_count + batch];
+}
+
+const char *mm_evolution_method(const struct mm_evolution *evolution, size_t curve)
+{
+    bool powers = false, stencil = false;
+    int64_t begin = 0;
+    for (size_t b = 0; b < evolution->plan->problem.batch_count; b++) {
+        const bool is_run = evolution->batch_ends[b] > begin;
+        powers = powers || (is_run && mm_evolution_takes_powers(evolution, curve, b));
+        stencil = stencil || (is_run && !mm_evolution_takes_powers(evolution, curve, b));
+        begin = evolution->batch_ends[b];
+    }
+    return powers ? stencil ? "stencil, powers" : "powers" : "stencil";
+}
+
+/* Fills batch_ends: the last batch continues to the end. */
+static void find_batch_ends(struct mm_evolution *evolution)
+{
+    const struct mm_evolution_plan *plan = evolution->plan;
+    int64_t end = 0;
+    for (size_t b = 0; b < plan->problem.batch_count; b++) {
+        end += plan->problem.batches[b].qubits;
+        evolution->batch_ends[b] = end < plan->collisions ? end : plan->collisions;
+    }
+    evolution->batch_ends[plan->problem.batch_count - 1] = plan->collisions;
+}
+
+void mm_evolution_choose_methods(struct mm_evolution *evolution)
+{
+    const struct mm_evolution_plan *plan = evolution->plan;
+    find_batch_ends(evolution);
+    if (strcmp(mm_evolution_backend(evolution), "cpu") != 0 || plan->energy_step > 0)
+        return;
+    const size_t batches = plan->problem.batch_count;
+    for (size_t c = 0; c < plan->curve_count; c++) {
+        const int live = mm_closed_levels(plan->curves[c].g, mm_plan_largest_space(plan));
+        int64_t begin = 0;
+        for (size_t b = 0; b < batches; b++) {
+            const int64_t end = evolution->batch_ends[b];
+            evolution->by_powers[c * batches + b] =
+                end > begin && mm_channel_powers_pay(live, mm_curve_is_diagonal(plan, c, b), end - begin,
+                                                     mm_record_count(plan, begin, end));
+            begin = end;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/* read.h - reading our HDF5 files: what kind a file is, its attributes, its arrays. */
+#ifndef MM_FILES_HDF5_READ_H
+#define MM_FILES_HDF5_READ_H
+
+#include "files/hdf5/checked.h"
+
+/** Every kind of file that this program writes. X(enumerator, root attribute `kind`). */
+#define MM_FILE_KIND_LIST(X)                                                                                       \
+    X(MM_FILE_SEARCH, "search")                                                                                    \
+    X(MM_FILE_EVOLUTION, "evolution")                                                                              \
+    X(MM_FILE_ROBUSTNESS, "robustness")                                                                            \
+    X(MM_FILE_LANDSCAPE, "landscape")
+
+#define MM_FILE_KIND_ENUM(name, text) name,
+enum mm_file_kind { MM_FILE_KIND_LIST(MM_FILE_KIND_ENUM) };
+#undef MM_FILE_KIND_ENUM
+
+/** The text of a kind. */
+const char *mm_file_kind_text(enum mm_file_kind kind);
+
+/** MM_ERROR_INPUT unless `path` is a regular file that can be looked at. */
+mm_status mm_check_regular_file(const char *path, struct mm_error *error);
+
+/** A file of ours, open for reading. Failures are remembered in `hdf5`; see files/hdf5/checked.h. */
+struct mm_hdf5_file {
+    struct mm_hdf5 hdf5;
+    hid_t file;
+    enum mm_file_kind kind;
+};
+
+/** Opens a file and finds its kind; a file of another program is refused with MM_ERROR_INPUT. After success or
+ *  failure of later calls, mm_hdf5_file_close ends it; after a failure here nothing needs to be closed.
+ *  @param path  has to outlive *file */
+mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct mm_error *error);
+
+/** Whether the run that made a file had come to its end; a file that does not tell is taken for whole. */
+bool mm_hdf5_is_complete(struct mm_hdf5_file *file);
+
+/** Closes the file and returns the status of everything that was read from it. */
+mm_status mm_hdf5_file_close(struct mm_hdf5_file *file);
+
+/** Reads an attribute that holds one element of `type`. */
+void mm_hdf5_read_attribute(struct mm_hdf5 *hdf5, hid_t object, const char *name, hid_t type, void *value);
+
+/** Reads a text attribute; NULL on failure. Those of the root of our files are checked (files/hdf5/root.c). Free
+ * with
+ *  H5free_memory. */
+char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name);
+
+/** Whether a file holds the object at an absolute path, "/group/name". */
+bool mm_hdf5_has(const struct mm_hdf5_file *file, const char *path);
+
+enum { MM_ARRAY_RANK_MAX = 5 };
+
+/** An array of numbers, row-major, with its shape. Free with mm_array_free. */
+struct mm_array {
+    int rank;
+    size_t length[MM_ARRAY_RANK_MAX];
+    size_t count; /* of all elements */
+    double *values;
+};
+
+/** Reads a whole dataset of numbers of any type as doubles.
+ *  @param path  absolute, "/group/name"
+ *  @param rank  that it must have
+ *  @param array out; empty (count 0) after a failure
+ *  A missing dataset, another rank or another type is the failure "PATH: .." with MM_ERROR_INPUT. */
+void mm_hdf5_read_array(struct mm_hdf5_file *file, const char *path, int rank, struct mm_array *array);
+
+/** The same for any rank up to MM_ARRAY_RANK_MAX. */
+void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct mm_array *array);
+
+/** Records the failure "PATH: has the wrong shape" unless dimension `dimension` of the array has this length. */
+void mm_hdf5_check_length(struct mm_hdf5_file *file, const char *path, const struct mm_array *array, int dimension,
+                          size_t length);
+
+void mm_array_free(struct mm_array *array);
+
+/** Texts of a one-dimensional dataset. Free with mm_texts_free. */
+struct mm_texts {
+    size_t count;
+    char **texts; /* [count], never NULL */
+};
+
+/** Reads a one-dimensional dataset of texts of variable length. */
+void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_texts *texts);
+
+void mm_texts_free(struct mm_texts *texts);
+
+#endif

@@ -1,0 +1,79 @@
+/* backend.h - the private table of whole-batch operations that every backend fills. */
+#ifndef MM_SOLVER_BACKEND_H
+#define MM_SOLVER_BACKEND_H
+
+#include "model/drawn_collision.h"
+#include "micromaser.h"
+#include "solver/point_flow.h"
+
+/** One backend. `state` is what open returned; points are checked before they arrive here, and the problem
+ *  outlives the state. Every operation gives the same bits for a point whatever the other points are. */
+struct mm_backend {
+    const char *name;
+
+    /** True if the backend can run here. One line into text[size]: what it would run on, or else why it cannot. */
+    bool (*available)(size_t size, char *text);
+
+    /** Allocates the backend's state for a problem. options->threads is at least 1 here. */
+    mm_status (*open)(void **state, const struct mm_problem *problem, const struct mm_solver_options *options,
+                      struct mm_error *error);
+
+    /** One line on what computes, into text[size]. */
+    void (*device)(const void *state, size_t size, char *text);
+
+    /** Points that keep the backend busy in one call. */
+    size_t (*preferred_points)(const void *state);
+
+    /** As mm_solver_evaluate. */
+    mm_status (*evaluate)(void *state, size_t count, const struct mm_point *points,
+                          struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                          struct mm_error *error);
+
+    /** As mm_solver_evaluate_flow; NULL: flows are evaluated in rounds. */
+    mm_status (*evaluate_flow)(void *state, const struct mm_point_flow *flow, struct mm_error *error);
+
+    /** As mm_solver_evolve. */
+    mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
+                        struct mm_state *result, struct mm_error *error);
+
+    /** As mm_solver_evolve_drawn. */
+    mm_status (*evolve_drawn)(void *state, size_t count, int64_t collisions, const struct mm_drawn_collision *drawn,
+                              struct mm_state *states, struct mm_error *error);
+
+    void (*close)(void *state);
+};
+
+/** Bytes that a line on what a backend runs on gets. */
+enum { MM_BACKEND_TEXT = 256 };
+
+/* Why there is no cuda backend: the build knows. */
+#ifndef MM_CUDA_ABSENT
+#define MM_CUDA_ABSENT "not compiled in"
+#endif
+
+/** Every backend there is, in the order in which `auto` tries them. X(name, macro that is 1 if built in,
+ *  why not if it is not). */
+#define MM_BACKEND_LIST(X)                                                                                         \
+    X(cuda, MM_WITH_CUDA, MM_CUDA_ABSENT)                                                                          \
+    X(cpu, 1, "")                                                                                                  \
+    X(reference, 1, "")
+
+/** Evaluates a flow of points with their gradients. The evaluation of a point is the same, bit for bit, as that of
+ * mm_solver_evaluate. */
+mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+                                  struct mm_error *error);
+
+/** Evolves many states through collisions that are given one by one, in place of the problem's batches.
+ *  @param drawn   [count][collisions]: c and q in [0, 1], g finite
+ *  @param states  [count], as the state of mm_solver_evolve, all after the same number of collisions; after a
+ * failure they hold nothing of meaning, but are to be freed as ever The result of a state depends, bit for bit, on
+ * that state and its collisions alone. */
+mm_status mm_solver_evolve_drawn(struct mm_solver *solver, size_t count, int64_t collisions,
+                                 const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                 struct mm_error *error);
+
+extern const struct mm_backend mm_backend_cpu;
+extern const struct mm_backend mm_backend_reference;
+extern const struct mm_backend mm_backend_cuda;
+
+#endif

@@ -1,0 +1,294 @@
+/* solver.c - opens a backend for a problem and checks everything that enters it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cblas.h>
+#include <omp.h>
+
+#include "solver/backend.h"
+#include "model/problem.h"
+
+enum { MM_THREADS_MAX = 4096 };
+
+struct mm_solver {
+    const struct mm_backend *backend;
+    void *state;
+    struct mm_problem problem;
+    struct mm_batch *batches; /* owned, behind problem.batches */
+    size_t free_batches;
+    char device[128];
+};
+
+/* --------------------------------------------------------------------------------------- list of backends */
+
+/** A row of the list: table is NULL where the backend was not compiled in, and reason says why. */
+struct backend_entry {
+    const char *name;
+    const struct mm_backend *table;
+    const char *reason;
+};
+
+#ifndef MM_WITH_CUDA
+#define MM_WITH_CUDA 0
+#endif
+#define MM_TABLE_IF_0(name)                         NULL
+#define MM_TABLE_IF_1(name)                         &mm_backend_##name
+#define MM_TABLE_IF(condition, name)                MM_TABLE_IF_##condition(name)
+#define MM_BACKEND_ENTRY(name, compiled_in, reason) {#name, MM_TABLE_IF(compiled_in, name), reason},
+
+static const struct backend_entry backend_entries[] = {MM_BACKEND_LIST(MM_BACKEND_ENTRY)};
+enum { BACKEND_COUNT = sizeof backend_entries / sizeof backend_entries[0] };
+
+/** As mm_backend.available. */
+static bool entry_available(const struct backend_entry *entry, size_t size, char *text)
+{
+    if (entry->table != NULL)
+        return entry->table->available(size, text);
+    snprintf(text, size, "%s", entry->reason);
+    return false;
+}
+
+void mm_backend_describe(void (*line)(void *context, const char *name, bool available, const char *text),
+                         void *context)
+{
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        char text[MM_BACKEND_TEXT];
+        bool available = entry_available(&backend_entries[i], sizeof text, text);
+        line(context, backend_entries[i].name, available, text);
+    }
+}
+
+static bool is_automatic(const char *name)
+{
+    return name == NULL || strcmp(name, "auto") == 0;
+}
+
+bool mm_backend_is_known(const char *name)
+{
+    bool known = is_automatic(name);
+    for (int i = 0; i < BACKEND_COUNT && !known; i++)
+        known = strcmp(name, backend_entries[i].name) == 0;
+    return known;
+}
+
+static mm_status find_backend(const char *name, const struct mm_backend **backend, struct mm_error *error)
+{
+    char reason[MM_BACKEND_TEXT];
+    bool automatic = is_automatic(name);
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        const struct backend_entry *entry = &backend_entries[i];
+        if (!automatic && strcmp(name, entry->name) != 0)
+            continue;
+        if (entry_available(entry, sizeof reason, reason)) {
+            *backend = entry->table;
+            return MM_OK;
+        }
+        if (!automatic)
+            return mm_fail(error, MM_ERROR_BACKEND, "backend '%s' is not available: %s", name, reason);
+    }
+    return mm_fail(error, MM_ERROR_INPUT, "unknown backend '%s'; allowed are auto, cpu, cuda and reference", name);
+}
+
+/* ------------------------------------------------------------------------------------------------- solver */
+
+void mm_solver_close(struct mm_solver *solver)
+{
+    if (solver == NULL)
+        return;
+    if (solver->state != NULL)
+        solver->backend->close(solver->state);
+    free(solver->batches);
+    free(solver);
+}
+
+static mm_status copy_problem(struct mm_solver *solver, const struct mm_problem *problem, struct mm_error *error)
+{
+    solver->problem = *problem;
+    solver->batches = calloc(problem->batch_count, sizeof *solver->batches);
+    if (solver->batches == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu batches", problem->batch_count);
+    memcpy(solver->batches, problem->batches, problem->batch_count * sizeof *solver->batches);
+    solver->problem.batches = solver->batches;
+    solver->free_batches = mm_problem_free_batches(problem);
+    return MM_OK;
+}
+
+/* Threads of a process that was told no number: its processors, divided among the processes of the run on this
+ * machine unless the launcher has bound each to its own (or OMP_NUM_THREADS says how many). */
+static int default_threads(int host_count)
+{
+    int threads = omp_get_max_threads();
+    bool bound = omp_get_num_procs() < sysconf(_SC_NPROCESSORS_ONLN);
+    if (host_count < 2 || bound || threads < omp_get_num_procs())
+        return threads;
+    return threads > host_count ? threads / host_count : 1;
+}
+
+/** Fills in what the caller left open. */
+static mm_status complete_options(const struct mm_solver_options *options, struct mm_solver_options *complete,
+                                  struct mm_error *error)
+{
+    *complete = options == NULL ? (struct mm_solver_options){0} : *options;
+    if (complete->threads < 0 || complete->threads > MM_THREADS_MAX)
+        return mm_fail(error, MM_ERROR_INPUT, "threads = %d; allowed are 0 (all available) to %d",
+                       complete->threads, MM_THREADS_MAX);
+    if (complete->host_index < 0 || (complete->host_index > 0 && complete->host_index >= complete->host_count))
+        return mm_fail(error, MM_ERROR_INPUT, "host_index = %d; allowed are 0 to host_count - 1 = %d",
+                       complete->host_index, complete->host_count - 1);
+    if (complete->threads == 0)
+        complete->threads = default_threads(complete->host_count);
+    return MM_OK;
+}
+
+mm_status mm_solver_open(struct mm_solver **solver, const struct mm_problem *problem,
+                         const struct mm_solver_options *options, struct mm_error *error)
+{
+    struct mm_solver_options complete;
+    struct mm_solver *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return mm_fail(error, MM_ERROR_MEMORY, "no memory for a solver");
+    mm_status status = mm_problem_check(problem, error);
+    if (status == MM_OK)
+        status = complete_options(options, &complete, error);
+    if (status == MM_OK)
+        status = find_backend(complete.backend, &opened->backend, error);
+    if (status == MM_OK)
+        status = copy_problem(opened, problem, error);
+    if (status == MM_OK) {
+        /* chains are the parallel work: a BLAS that starts threads of its own would only get in the way, and
+         * its sums would depend on their number */
+        if (openblas_get_num_threads() != 1) /* else it might start threads that were dismissed */
+            openblas_set_num_threads(1);
+        status = opened->backend->open(&opened->state, &opened->problem, &complete, error);
+    }
+    if (status != MM_OK) {
+        mm_solver_close(opened);
+        return status;
+    }
+    opened->backend->device(opened->state, sizeof opened->device, opened->device);
+    *solver = opened;
+    return MM_OK;
+}
+
+const char *mm_solver_backend(const struct mm_solver *solver)
+{
+    return solver->backend->name;
+}
+
+const char *mm_solver_device(const struct mm_solver *solver)
+{
+    return solver->device;
+}
+
+size_t mm_solver_preferred_points(const struct mm_solver *solver)
+{
+    return solver->backend->preferred_points(solver->state);
+}
+
+mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
+                             struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                             struct mm_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        mm_status status = mm_point_check(&points[i], solver->free_batches, error);
+        if (status != MM_OK)
+            return status;
+    }
+    return solver->backend->evaluate(solver->state, count, points, evaluations, gradients, error);
+}
+
+mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+                                  struct mm_error *error)
+{
+    const struct mm_backend *backend = solver->backend;
+    return backend->evaluate_flow != NULL ? backend->evaluate_flow(solver->state, flow, error)
+                                          : mm_flow_in_rounds(flow, backend->evaluate, solver->state, error);
+}
+
+void mm_state_free(struct mm_state *state)
+{
+    free(state->density);
+    *state = (struct mm_state){0};
+}
+
+/* A density matrix that a backend can go on from. */
+static mm_status check_state(const struct mm_solver *solver, const struct mm_state *state, struct mm_error *error)
+{
+    const int most = solver->problem.levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : solver->problem.levels;
+    if (state->density == NULL)
+        return MM_OK;
+    if (state->levels < 1 || state->levels > most)
+        return mm_fail(error, MM_ERROR_INPUT, "a state of %d levels; allowed are 1 to %d here", state->levels,
+                       most);
+    if (state->collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "a state after %lld collisions; allowed is 0 or more",
+                       (long long)state->collisions);
+    const size_t levels = (size_t)state->levels;
+    for (size_t n = 0; n < levels; n++)
+        for (size_t m = 0; m <= n; m++) {
+            const double element = state->density[n * levels + m];
+            if (!isfinite(element) || element != state->density[m * levels + n])
+                return mm_fail(error, MM_ERROR_INPUT,
+                               "elements (%zu, %zu) and (%zu, %zu) of a state are %g and %g; they must be finite "
+                               "and equal",
+                               n, m, m, n, element, state->density[m * levels + n]);
+        }
+    return MM_OK;
+}
+
+mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
+                           double *energies, struct mm_state *state, struct mm_error *error)
+{
+    if (collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
+    mm_status status = mm_point_check(point, solver->free_batches, error);
+    if (status == MM_OK)
+        status = check_state(solver, state, error);
+    if (status != MM_OK)
+        return status;
+    const struct mm_state start = state->density != NULL ? *state : (struct mm_state){0};
+    struct mm_state reached = start;
+    status = solver->backend->evolve(solver->state, point, collisions, energies, &reached, error);
+    if (status != MM_OK)
+        return status;
+    reached.collisions = start.collisions + collisions;
+    *state = reached;
+    return MM_OK;
+}
+
+/* Collisions that a backend can make, and states that stand side by side. */
+static mm_status check_drawn(const struct mm_solver *solver, size_t count, int64_t collisions,
+                             const struct mm_drawn_collision *drawn, const struct mm_state *states,
+                             struct mm_error *error)
+{
+    mm_status status = MM_OK;
+    for (size_t i = 0; i < count && status == MM_OK; i++) {
+        status = check_state(solver, &states[i], error);
+        if (status == MM_OK && states[i].collisions != states[0].collisions)
+            status = mm_fail(error, MM_ERROR_INPUT, "states after %lld and %lld collisions; they must be as many",
+                             (long long)states[0].collisions, (long long)states[i].collisions);
+    }
+    for (size_t i = 0; i < count * (size_t)collisions && status == MM_OK; i++)
+        if (!(drawn[i].c >= 0.0 && drawn[i].c <= 1.0 && drawn[i].q >= 0.0 && drawn[i].q <= 1.0 &&
+              isfinite(drawn[i].g)))
+            status = mm_fail(error, MM_ERROR_INPUT,
+                             "a collision of c = %g, q = %g, g = %g; c and q must be 0 to 1, g finite", drawn[i].c,
+                             drawn[i].q, drawn[i].g);
+    return status;
+}
+
+mm_status mm_solver_evolve_drawn(struct mm_solver *solver, size_t count, int64_t collisions,
+                                 const struct mm_drawn_collision *drawn, struct mm_state *states,
+                                 struct mm_error *error)
+{
+    if (collisions < 0)
+        return mm_fail(error, MM_ERROR_INPUT, "collisions = %lld; allowed is 0 or more", (long long)collisions);
+    if (collisions == 0 || count == 0)
+        return MM_OK;
+    mm_status status = check_drawn(solver, count, collisions, drawn, states, error);
+    return status == MM_OK ? solver->backend->evolve_drawn(solver->state, count, collisions, drawn, states, error)
+                           : status;
+}

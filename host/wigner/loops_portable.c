@@ -1,0 +1,6 @@
+/* loops_portable.c - the loops of wigner/loops.h on vectors of 2 doubles. */
+#define MM_VECTOR_LENGTH 2
+#define MM_GROUP_VECTORS 4
+#include "wigner/loops.h"
+
+const struct mm_wigner_loops mm_wigner_loops_portable = {"portable", tile};

@@ -1,0 +1,182 @@
+/* wigner.c - the Wigner function of a state on a grid, how wide the grid has to be, and what it tells.
+ *
+ * Cost, counted: three multiply-adds for each live element of the lower half of the state (wigner/series.c) and
+ * each point that symmetry does not give (wigner/points.c). For the default grid of 201 x 201 points, symmetric and
+ * square, that is 5151 points; for the paper's battery of two batches, N = 150, with 36 live diagonals and 4330
+ * elements, 67 million multiply-adds. Each of the 161 tiles of MM_WIGNER_TILE points reads the series once, 24
+ * bytes an element, 104 kB, which stay in the second-level cache: 17 MB from there in all. The values, 323 kB, are
+ * written once.
+ */
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "solver/backend.h"
+#include "cpu/loops.h"
+#include "wigner/wigner.h"
+
+extern const struct mm_wigner_loops mm_wigner_loops_portable;
+#if MM_X86
+extern const struct mm_wigner_loops mm_wigner_loops_avx2;
+extern const struct mm_wigner_loops mm_wigner_loops_avx512;
+#endif
+
+const struct mm_wigner_loops *mm_wigner_loops_find(const char *name)
+{
+    static const struct mm_wigner_loops *const list[] = {
+#if MM_X86
+        &mm_wigner_loops_avx512,
+        &mm_wigner_loops_avx2,
+#endif
+        &mm_wigner_loops_portable,
+    };
+    const struct mm_band_loops *supported = mm_band_loops_find(name);
+    for (size_t i = 0; supported != NULL && i < sizeof list / sizeof *list; i++)
+        if (strcmp(supported->name, list[i]->name) == 0)
+            return list[i];
+    return NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------- grid */
+
+/* The position density of |n> falls off beyond its turning point sqrt(2n+1) as that of an Airy function whose
+ * length is proportional to (2n+1)^(-1/6). With MARGIN such lengths less than 2.5e-9 lies beyond, for every n
+ * (checked up to n = 4095); together with LARGEST_TAIL in higher levels, amplitudes added, that is below 1e-8. */
+double mm_wigner_extent(const struct mm_state *state)
+{
+    static const double LARGEST_TAIL = 1e-10;
+    static const double MARGIN = 3.8;
+    int n = state->density == NULL ? 0 : state->levels - 1;
+    for (double tail = 0.0; n > 0; n--) {
+        tail += fabs(state->density[(size_t)n * ((size_t)state->levels + 1)]);
+        if (!(tail <= LARGEST_TAIL))
+            break;
+    }
+    double square = 2.0 * n + 1.0;
+    return sqrt(square) + MARGIN * pow(square, -1.0 / 6.0);
+}
+
+void mm_wigner_axis(double extent, size_t count, double *axis)
+{
+    double last = (double)(count - 1);
+    for (size_t i = 0; i < count; i++)
+        axis[i] = extent * ((2.0 * (double)i - last) / last);
+}
+
+/* ------------------------------------------------------------------------------------------------ values */
+
+void mm_cpu_wigner(const struct mm_wigner_loops *loops, const struct mm_wigner_series *series,
+                   const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, int threads,
+                   double *wigner)
+{
+#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
+    for (size_t first = 0; first < points->count; first += MM_WIGNER_TILE) {
+        _Alignas(64) double x[MM_WIGNER_TILE];
+        _Alignas(64) double p[MM_WIGNER_TILE];
+        _Alignas(64) double sums[MM_WIGNER_SUMS * MM_WIGNER_TILE];
+        mm_wigner_points_get(points, first, x, p);
+        loops->tile(series, x, p, sums);
+        mm_wigner_points_put(points, grid, first, sums, wigner);
+    }
+}
+
+/* Where the sums are made. */
+struct choice {
+    bool cuda;
+    const struct mm_wigner_loops *loops;
+    int threads;
+};
+
+/** Whether a CUDA device can be used; otherwise text[size] says why not. */
+static bool cuda_is_available(size_t size, char *text)
+{
+#if MM_WITH_CUDA
+    return mm_backend_cuda.available(size, text);
+#else
+    snprintf(text, size, "this build of micromaser has no CUDA backend");
+    return false;
+#endif
+}
+
+static mm_status choose(const struct mm_solver_options *options, double multiply_adds, struct choice *choice,
+                        struct mm_error *error)
+{
+    static const double WORTH_A_DEVICE = 2e10; /* about a second of one core; a device takes as long to wake up */
+    const char *backend = options->backend == NULL ? "auto" : options->backend;
+    bool automatic = strcmp(backend, "auto") == 0;
+    bool cuda = strcmp(backend, "cuda") == 0;
+    char reason[MM_BACKEND_TEXT] = "";
+    const bool wanted = cuda || (automatic && multiply_adds >= WORTH_A_DEVICE);
+    choice->cuda = wanted && cuda_is_available(sizeof reason, reason);
+    if (!automatic && !cuda && strcmp(backend, "cpu") != 0)
+        return mm_fail(error, MM_ERROR_INPUT, "backend '%s': the Wigner function has auto, cpu and cuda", backend);
+    if (cuda && !choice->cuda)
+        return mm_fail(error, MM_ERROR_BACKEND, "backend 'cuda' is not available: %s", reason);
+    choice->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+    choice->loops = mm_wigner_loops_find(options->instructions);
+    if (choice->loops == NULL)
+        return mm_fail(error, MM_ERROR_INPUT, "instructions '%s': not supported here", options->instructions);
+    return MM_OK;
+}
+
+static mm_status sum_all(const struct mm_solver_options *options, const struct mm_wigner_series *series,
+                         const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, double *wigner,
+                         struct mm_error *error)
+{
+    struct choice choice = {0};
+    double multiply_adds = 3.0 * (double)series->first[series->diagonals] * (double)points->count;
+    mm_status status = choose(options, multiply_adds, &choice, error);
+    if (status != MM_OK)
+        return status;
+#if MM_WITH_CUDA
+    if (choice.cuda)
+        return mm_cuda_wigner(series, points, grid, wigner, error);
+#endif
+    mm_cpu_wigner(choice.loops, series, points, grid, choice.threads, wigner);
+    return MM_OK;
+}
+
+mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *grid,
+                    const struct mm_solver_options *options, double *wigner, struct mm_error *error)
+{
+    static const struct mm_solver_options defaults = {0};
+    struct mm_wigner_series series = {0};
+    struct mm_wigner_points points = {0};
+    mm_status status = mm_wigner_points_create(&points, grid, error);
+    if (status == MM_OK)
+        status = mm_wigner_series_create(&series, state, error);
+    if (status == MM_OK)
+        status = sum_all(options == NULL ? &defaults : options, &series, &points, grid, wigner, error);
+    mm_wigner_series_free(&series);
+    mm_wigner_points_free(&points);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------------- summary */
+
+/* Weight of point i of an axis in the trapezoidal rule. */
+static double weight(size_t count, const double *axis, size_t i)
+{
+    return 0.5 * (axis[i + 1 < count ? i + 1 : i] - axis[i > 0 ? i - 1 : i]);
+}
+
+struct mm_wigner_summary mm_wigner_summarize(const struct mm_wigner_grid *grid, const double *wigner)
+{
+    struct mm_wigner_summary summary = {.minimum = wigner[0], .maximum = wigner[0]};
+    for (size_t i = 0; i < grid->x_count; i++) {
+        double row_weight = weight(grid->x_count, grid->x, i);
+        for (size_t j = 0; j < grid->p_count; j++) {
+            double value = wigner[i * grid->p_count + j];
+            double area = row_weight * weight(grid->p_count, grid->p, j);
+            double square = grid->x[i] * grid->x[i] + grid->p[j] * grid->p[j];
+            summary.integral += area * value;
+            summary.mean_square += area * square * value;
+            summary.purity += 2.0 * M_PI * area * value * value;
+            summary.negative_volume += value < 0.0 ? -area * value : 0.0;
+            summary.minimum = fmin(summary.minimum, value);
+            summary.maximum = fmax(summary.maximum, value);
+        }
+    }
+    return summary;
+}

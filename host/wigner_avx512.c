@@ -1,6 +1,0 @@
-/* wigner_avx512.c - the loops of wigner_loops.h on vectors of 8 doubles. */
-#define MM_VECTOR_LENGTH 8
-#define MM_GROUP_VECTORS 4
-#include "wigner_loops.h"
-
-const struct mm_wigner_loops mm_wigner_loops_avx512 = {"avx512", tile};

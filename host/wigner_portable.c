@@ -1,6 +1,0 @@
-/* wigner_portable.c - the loops of wigner_loops.h on vectors of 2 doubles. */
-#define MM_VECTOR_LENGTH 2
-#define MM_GROUP_VECTORS 4
-#include "wigner_loops.h"
-
-const struct mm_wigner_loops mm_wigner_loops_portable = {"portable", tile};
