@@ -18,6 +18,7 @@
 #include "device/check.cuh"
 #include "backend/host.cuh"
 #include "backend/worker.cuh"
+#include "wigner/wigner.cuh"
 
 namespace
 {
@@ -487,6 +488,6 @@ struct mm_cuda_times mm_cuda_measured(const void *state)
 }
 
 extern "C" const struct mm_backend mm_backend_cuda = {
-    "cuda",        cuda_available,     cuda_open,   cuda_device,       cuda_preferred_points,
-    cuda_evaluate, cuda_evaluate_flow, cuda_evolve, cuda_evolve_drawn, cuda_close,
+    "cuda",        {true, false},      cuda_available, cuda_open,         cuda_device, cuda_preferred_points,
+    cuda_evaluate, cuda_evaluate_flow, cuda_evolve,    cuda_evolve_drawn, cuda_close,  mm_cuda_wigner,
 };

@@ -173,6 +173,7 @@ double finish_evaluation(const struct pass &pass, int row, double passive)
     evaluation->band_error = chain.band_error;
     evaluation->truncation_population = chain.truncation_population;
     evaluation->levels = problem->levels == MM_LEVELS_AUTO ? chain.window.levels : problem->levels;
+    evaluation->eigen_failures = pass.items[row].eigen_failed;
     const double by_ergotropy = mm_loss_finish(problem, &pass.job->points[point], evaluation);
     pass.items[row].swept = mm_loss_wants_gradient(&pass.job->points[point], evaluation);
     return by_ergotropy;
@@ -209,6 +210,7 @@ mm_status finish_group(const struct pass &pass, int place, struct mm_eigen_group
     for (int i = 0; i < group->count && status == MM_OK; i++) {
         const int row = order[place + i];
         pass.items[row].eigen_failed = info[i] != 0;
+        worker->eigen_failures += pass.items[row].eigen_failed;
         const double by_ergotropy = finish_evaluation(pass, row, passive[i]);
         if (group->vectors)
             mm_staged<double>(worker->memory, MM_ARRAY_BY_ERGOTROPY)[i] = by_ergotropy;
@@ -315,30 +317,6 @@ mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
-/** The cpu evaluates the chains whose eigenvalues failed. */
-mm_status replace_failures(const struct pass &pass, struct mm_error *error)
-{
-    struct mm_cuda_worker *worker = pass.worker;
-    const struct mm_cuda_job *job = pass.job;
-    struct mm_solver_options options = {};
-    options.threads = 1;
-    mm_status status = MM_OK;
-    for (int row = 0; row < pass.plan.rows && status == MM_OK; row++) {
-        const size_t point = pass.items[row].point;
-        if (!pass.items[row].finished || !pass.items[row].eigen_failed)
-            continue;
-        if (worker->cpu == nullptr)
-            status = mm_backend_cpu.open(&worker->cpu, worker->problem, &options, error);
-        if (status == MM_OK)
-            status = mm_backend_cpu.evaluate(
-                worker->cpu, 1, &job->points[point], &job->evaluations[point],
-                job->gradients == nullptr ? nullptr : job->gradients + point * job->free_batches, error);
-        job->evaluations[point].eigen_failures = 1;
-        worker->eigen_failures++;
-    }
-    return status;
-}
-
 /** Evaluations and gradients of the chains that did not outgrow the class. */
 mm_status finish_pass(struct pass *pass, struct mm_error *error)
 {
@@ -351,11 +329,7 @@ mm_status finish_pass(struct pass *pass, struct mm_error *error)
         status = end_stage(*pass, MM_STAGE_ADJOINT, error);
     if (status == MM_OK && pass->plan.gradient)
         status = collect_gradients(*pass, error);
-    if (status == MM_OK)
-        status = end_stage(*pass, MM_STAGE_TRANSFER, error);
-    if (status == MM_OK)
-        status = replace_failures(*pass, error);
-    return status == MM_OK ? end_stage(*pass, MM_STAGE_HOST, error) : status;
+    return status == MM_OK ? end_stage(*pass, MM_STAGE_TRANSFER, error) : status;
 }
 
 /** The way of a chain's adjoint sweep. */

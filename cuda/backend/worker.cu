@@ -70,8 +70,6 @@ void mm_cuda_worker_close(struct mm_cuda_worker *worker)
     mm_device_ways_free(&worker->device_ways);
     if (worker->stream != nullptr)
         (void)cudaStreamDestroy(worker->stream);
-    if (worker->cpu != nullptr)
-        mm_backend_cpu.close(worker->cpu);
     *worker = {};
 }
 

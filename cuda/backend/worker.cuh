@@ -38,8 +38,7 @@ struct mm_cuda_worker {
     struct mm_device_memory memory;
     struct mm_sort_scratch scratch;
     struct mm_eigen_solver eigen;
-    void *cpu; /* state of the cpu backend for chains whose eigenvalues failed, NULL until there is one */
-    size_t eigen_failures; /* chains that the cpu evaluated */
+    size_t eigen_failures; /* chains whose eigenvalues failed */
     size_t summed_again;   /* gradients that few collisions did not tell */
     struct mm_cuda_times times;
 };

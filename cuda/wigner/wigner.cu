@@ -202,13 +202,12 @@ mm_status sum_part(const struct mm_wigner_series *series, const struct mm_wigner
     return MM_OK;
 }
 
-mm_status sum_all(const struct mm_wigner_series *series, const struct mm_wigner_points *points,
-                  const struct mm_wigner_grid *grid, struct arrays *arrays, double *buffer, double *wigner,
-                  struct mm_error *error)
+mm_status sum_all(const struct mm_wigner_work &work, struct arrays *arrays, double *buffer, struct mm_error *error)
 {
+    const struct mm_wigner_points *points = work.points;
     const size_t most = points->count < MM_WIGNER_POINTS_OF_A_LAUNCH ? points->count : MM_WIGNER_POINTS_OF_A_LAUNCH;
     const size_t tiles = (most + MM_WIGNER_TILE - 1) / MM_WIGNER_TILE;
-    mm_status status = upload_series(series, arrays, error);
+    mm_status status = upload_series(work.series, arrays, error);
     if (status != MM_OK)
         return status;
     MM_CUDA_CHECK(error, cudaMalloc(&arrays->points, tiles * 2 * MM_WIGNER_TILE * sizeof *buffer));
@@ -216,27 +215,27 @@ mm_status sum_all(const struct mm_wigner_series *series, const struct mm_wigner_
     for (size_t first = 0; first < points->count; first += MM_WIGNER_POINTS_OF_A_LAUNCH) {
         const size_t left = points->count - first;
         const size_t count = left < MM_WIGNER_POINTS_OF_A_LAUNCH ? left : MM_WIGNER_POINTS_OF_A_LAUNCH;
-        status = sum_part(series, points, first, count, *arrays, buffer, error);
+        status = sum_part(work.series, points, first, count, *arrays, buffer, error);
         if (status != MM_OK)
             return status;
         for (size_t i = 0; i < count; i += MM_WIGNER_TILE)
-            mm_wigner_points_put(points, grid, first + i, buffer + i * MM_WIGNER_SUMS, wigner);
+            mm_wigner_points_put(points, work.grid, first + i, buffer + i * MM_WIGNER_SUMS, work.wigner);
     }
     return MM_OK;
 }
 
 } // namespace
 
-extern "C" mm_status mm_cuda_wigner(const struct mm_wigner_series *series, const struct mm_wigner_points *points,
-                                    const struct mm_wigner_grid *grid, double *wigner, struct mm_error *error)
+mm_status mm_cuda_wigner(const struct mm_wigner_work *work, struct mm_error *error)
 {
+    const struct mm_wigner_points *points = work->points;
     const size_t most = points->count < MM_WIGNER_POINTS_OF_A_LAUNCH ? points->count : MM_WIGNER_POINTS_OF_A_LAUNCH;
     const size_t tiles = (most + MM_WIGNER_TILE - 1) / MM_WIGNER_TILE;
     double *buffer = static_cast<double *>(malloc(tiles * MM_WIGNER_SUMS * MM_WIGNER_TILE * sizeof *buffer));
     if (buffer == nullptr)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for the sums of %zu points", most);
     struct arrays arrays = {};
-    mm_status status = sum_all(series, points, grid, &arrays, buffer, wigner, error);
+    mm_status status = sum_all(*work, &arrays, buffer, error);
     /* what freeing says would come too late to matter */
     (void)cudaFree(arrays.first);
     (void)cudaFree(arrays.terms);

@@ -6,9 +6,10 @@ extern "C" {
 #include "wigner/wigner.h"
 }
 
-/* The entry point, mm_cuda_wigner, is declared in wigner/wigner.h, because C calls it. */
-
 /** Points of one launch: what is in flight at a time, 48 bytes each on the device. */
 constexpr size_t MM_WIGNER_POINTS_OF_A_LAUNCH = static_cast<size_t>(1) << 20;
+
+/** As mm_cpu_wigner, on the current device. Errors: MM_ERROR_DEVICE, MM_ERROR_MEMORY. */
+mm_status mm_cuda_wigner(const struct mm_wigner_work *work, struct mm_error *error);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "store/store.h"
 #include "search/search.h"
+#include "solver/backend.h"
 #include "base/text.h"
 
 enum {
@@ -164,8 +165,7 @@ static mm_status open_solver(struct search_run *current, struct mm_error *error)
     mm_status status = MM_OK;
     if (!current->command->force)
         status = tell_of_force(mm_store_backend(current->output, &current->config, backend, error), error);
-    bool automatic = options.backend == NULL || strcmp(options.backend, "auto") == 0;
-    if (automatic && backend[0] != '\0')
+    if (mm_backend_is_automatic(options.backend) && backend[0] != '\0')
         options.backend = backend;
     options.host_index = current->task.host_index;
     options.host_count = current->task.host_count;

@@ -9,6 +9,7 @@
 #include "solver/backend.h"
 #include "cpu/run.h"
 #include "base/text.h"
+#include "wigner/wigner.h"
 
 enum { POINTS_PER_THREAD = 16 }; /* chains differ in cost: enough of them to keep every thread busy to the end */
 
@@ -219,6 +220,7 @@ static mm_status cpu_evolve_drawn(void *state, size_t count, int64_t collisions,
 
 const struct mm_backend mm_backend_cpu = {
     .name = "cpu",
+    .traits = {.powers = true},
     .available = cpu_available,
     .open = cpu_open,
     .device = cpu_device,
@@ -228,4 +230,5 @@ const struct mm_backend mm_backend_cpu = {
     .evolve = cpu_evolve,
     .evolve_drawn = cpu_evolve_drawn,
     .close = cpu_close,
+    .wigner = mm_cpu_wigner,
 };

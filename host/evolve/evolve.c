@@ -16,6 +16,7 @@
 #include "model/collision.h"
 #include "evolve/evolve.h"
 #include "base/memory.h"
+#include "solver/backend.h"
 
 /** What one thread works with. */
 struct mm_lane {
@@ -52,8 +53,8 @@ static mm_status open_lanes(struct mm_evolution *evolution, const struct mm_solv
         lane->energies = mm_allocate_doubles(MM_STENCIL_STRETCH + 1);
         if (lane->energies == NULL)
             return mm_fail(error, MM_ERROR_MEMORY, "no memory for the energies of a round");
-        if (strcmp(mm_solver_backend(lane->solver), "cuda") == 0)
-            break; /* one device serves one curve at a time */
+        if (mm_solver_traits(lane->solver)->device)
+            break; /* which serves one curve at a time */
     }
     return MM_OK;
 }
@@ -90,7 +91,7 @@ mm_status mm_evolution_open(struct mm_evolution *evolution, const struct mm_evol
         status = allocate(evolution, error);
     if (status != MM_OK)
         return status;
-    mm_evolution_choose_methods(evolution);
+    mm_evolution_choose_methods(evolution, mm_solver_traits(evolution->lanes[0].solver)->powers);
     return MM_OK;
 }
 

@@ -103,8 +103,9 @@ bool mm_evolution_done(const struct mm_evolution *evolution);
  * and can be stored. */
 mm_status mm_evolution_advance(struct mm_evolution *evolution, struct mm_error *error);
 
-/** Fills batch_ends and by_powers; the choice depends on the plan and the backend alone. */
-void mm_evolution_choose_methods(struct mm_evolution *evolution);
+/** Fills batch_ends and by_powers; the choice depends on the plan and the backend alone.
+ *  @param powers  whether the backend leaves room for powers (mm_backend_traits) */
+void mm_evolution_choose_methods(struct mm_evolution *evolution, bool powers);
 
 bool mm_evolution_takes_powers(const struct mm_evolution *evolution, size_t curve, size_t batch);
 

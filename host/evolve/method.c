@@ -1,10 +1,8 @@
 /* method.c - which batches of an evolution are taken by powers of the channel, and which by the stencil.
  *
- * Powers are for the cpu backend only, since the others are there to be compared or have a device of their own, and
+ * Powers are for backends with that trait (the reference is there to be compared, a device works by itself), and
  * only where the energies in between are not wanted. What they cost is counted in evolve/powers.c.
  */
-#include <string.h>
-
 #include "evolve/evolve.h"
 
 bool mm_evolution_takes_powers(const struct mm_evolution *evolution, size_t curve, size_t batch)
@@ -37,11 +35,11 @@ static void find_batch_ends(struct mm_evolution *evolution)
     evolution->batch_ends[plan->problem.batch_count - 1] = plan->collisions;
 }
 
-void mm_evolution_choose_methods(struct mm_evolution *evolution)
+void mm_evolution_choose_methods(struct mm_evolution *evolution, bool powers)
 {
     const struct mm_evolution_plan *plan = evolution->plan;
     find_batch_ends(evolution);
-    if (strcmp(mm_evolution_backend(evolution), "cpu") != 0 || plan->energy_step > 0)
+    if (!powers || plan->energy_step > 0)
         return;
     const size_t batches = plan->problem.batch_count;
     for (size_t c = 0; c < plan->curve_count; c++) {

@@ -235,7 +235,7 @@ static mm_status open_lane(struct sampler *sampler, struct lane *lane, int threa
     mm_status status = mm_solver_open(&lane->solver, &sampler->plan->problem, &own, error);
     if (status != MM_OK)
         return status;
-    const bool on_device = strcmp(mm_solver_backend(lane->solver), "cuda") == 0;
+    const bool on_device = mm_solver_traits(lane->solver)->device;
     lane->width = on_device ? lane_width(sampler, lane->solver) : 1;
     lane->threads = on_device ? threads : 1;
     const size_t stretch = DRAWN_MOST / lane->width;

@@ -1,4 +1,4 @@
-/* solver.c - opens a backend for a problem and checks everything that enters it. */
+/* solver.c - opens a backend for a problem, checks everything that enters it, and gives what failed to the next. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include <cblas.h>
 #include <omp.h>
+#include <pthread.h>
 
 #include "solver/backend.h"
 #include "model/problem.h"
@@ -20,6 +21,7 @@ struct mm_solver {
     struct mm_batch *batches; /* owned, behind problem.batches */
     size_t free_batches;
     char device[128];
+    struct mm_solver *next; /* on the next backend, for points that failed; NULL until there is one */
 };
 
 /* --------------------------------------------------------------------------------------- list of backends */
@@ -61,35 +63,107 @@ void mm_backend_describe(void (*line)(void *context, const char *name, bool avai
     }
 }
 
-static bool is_automatic(const char *name)
+bool mm_backend_is_automatic(const char *name)
 {
     return name == NULL || strcmp(name, "auto") == 0;
 }
 
 bool mm_backend_is_known(const char *name)
 {
-    bool known = is_automatic(name);
+    bool known = mm_backend_is_automatic(name);
     for (int i = 0; i < BACKEND_COUNT && !known; i++)
         known = strcmp(name, backend_entries[i].name) == 0;
     return known;
 }
 
-static mm_status find_backend(const char *name, const struct mm_backend **backend, struct mm_error *error)
+/* What a backend is looked for. */
+struct need {
+    bool little; /* too little for a device: `auto` passes it over */
+    bool wigner; /* it must have this operation */
+};
+
+/* Whether a backend has what is needed; of one that was not compiled in it is taken for granted. */
+static bool serves(const struct backend_entry *entry, struct need need)
 {
-    char reason[MM_BACKEND_TEXT];
-    bool automatic = is_automatic(name);
+    return entry->table == NULL || !need.wigner || entry->table->wigner != NULL;
+}
+
+static bool is_device(const struct backend_entry *entry)
+{
+    return entry->table != NULL && entry->table->traits.device;
+}
+
+/* Writes the names that can be given, "auto, cpu and cuda": in the order of the alphabet, and as many as fit. */
+static void list_names(struct need need, size_t size, char *text)
+{
+    const char *last = "";
+    size_t length = (size_t)snprintf(text, size, "auto");
+    for (int left = BACKEND_COUNT; left > 0 && length < size; left--) {
+        const char *next = NULL;
+        bool more = false;
+        for (int i = 0; i < BACKEND_COUNT; i++) {
+            const char *name = backend_entries[i].name;
+            if (!serves(&backend_entries[i], need) || strcmp(name, last) <= 0)
+                continue;
+            more = more || next != NULL;
+            next = next == NULL || strcmp(name, next) < 0 ? name : next;
+        }
+        if (next == NULL)
+            return;
+        length += (size_t)snprintf(text + length, size - length, "%s%s", more ? ", " : " and ", next);
+        last = next;
+    }
+}
+
+static mm_status find_backend(const char *name, struct need need, const struct mm_backend **backend,
+                              struct mm_error *error)
+{
+    char text[MM_BACKEND_TEXT];
+    bool automatic = mm_backend_is_automatic(name);
     for (int i = 0; i < BACKEND_COUNT; i++) {
         const struct backend_entry *entry = &backend_entries[i];
-        if (!automatic && strcmp(name, entry->name) != 0)
+        const bool chosen = automatic ? !(need.little && is_device(entry)) : strcmp(name, entry->name) == 0;
+        if (!chosen || !serves(entry, need))
             continue;
-        if (entry_available(entry, sizeof reason, reason)) {
+        if (entry_available(entry, sizeof text, text)) {
             *backend = entry->table;
             return MM_OK;
         }
         if (!automatic)
-            return mm_fail(error, MM_ERROR_BACKEND, "backend '%s' is not available: %s", name, reason);
+            return mm_fail(error, MM_ERROR_BACKEND, "backend '%s' is not available: %s", name, text);
     }
-    return mm_fail(error, MM_ERROR_INPUT, "unknown backend '%s'; allowed are auto, cpu, cuda and reference", name);
+    list_names(need, sizeof text, text);
+    return mm_fail(error, MM_ERROR_INPUT,
+                   need.wigner ? "backend '%s': the Wigner function has %s"
+                               : "unknown backend '%s'; allowed are %s",
+                   name, text);
+}
+
+mm_status mm_backend_for_wigner(const char *name, bool little, const struct mm_backend **backend,
+                                struct mm_error *error)
+{
+    return find_backend(name, (struct need){.little = little, .wigner = true}, backend, error);
+}
+
+const char *mm_backend_for_little(const char *name)
+{
+    const struct mm_backend *backend = NULL;
+    if (!mm_backend_is_automatic(name))
+        return name;
+    return find_backend(name, (struct need){.little = true}, &backend, NULL) == MM_OK ? backend->name : name;
+}
+
+/* The next backend of the list that is available; NULL: there is none. */
+static const char *next_backend(const struct mm_backend *backend)
+{
+    char text[MM_BACKEND_TEXT];
+    bool passed = false;
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        if (passed && entry_available(&backend_entries[i], sizeof text, text))
+            return backend_entries[i].name;
+        passed = passed || backend_entries[i].table == backend;
+    }
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------- solver */
@@ -100,6 +174,7 @@ void mm_solver_close(struct mm_solver *solver)
         return;
     if (solver->state != NULL)
         solver->backend->close(solver->state);
+    mm_solver_close(solver->next);
     free(solver->batches);
     free(solver);
 }
@@ -154,7 +229,7 @@ mm_status mm_solver_open(struct mm_solver **solver, const struct mm_problem *pro
     if (status == MM_OK)
         status = complete_options(options, &complete, error);
     if (status == MM_OK)
-        status = find_backend(complete.backend, &opened->backend, error);
+        status = find_backend(complete.backend, (struct need){0}, &opened->backend, error);
     if (status == MM_OK)
         status = copy_problem(opened, problem, error);
     if (status == MM_OK) {
@@ -183,9 +258,35 @@ const char *mm_solver_device(const struct mm_solver *solver)
     return solver->device;
 }
 
+const struct mm_backend_traits *mm_solver_traits(const struct mm_solver *solver)
+{
+    return &solver->backend->traits;
+}
+
 size_t mm_solver_preferred_points(const struct mm_solver *solver)
 {
     return solver->backend->preferred_points(solver->state);
+}
+
+/* Evaluates a point again whose eigenvalues failed, on the next backend; leaves every other as it is. */
+static mm_status replace_failed(struct mm_solver *solver, const struct mm_point *point,
+                                struct mm_evaluation *evaluation, struct mm_channel_gradient *gradient,
+                                struct mm_error *error)
+{
+    mm_status status = MM_OK;
+    if (evaluation->eigen_failures == 0)
+        return MM_OK;
+    if (solver->next == NULL) {
+        const struct mm_solver_options options = {.backend = next_backend(solver->backend), .threads = 1};
+        if (options.backend == NULL)
+            return mm_fail(error, MM_ERROR_LAPACK, "eigenvalues failed on %s, the last backend",
+                           solver->backend->name);
+        status = mm_solver_open(&solver->next, &solver->problem, &options, error);
+    }
+    if (status == MM_OK)
+        status = mm_solver_evaluate(solver->next, 1, point, evaluation, gradient, error);
+    evaluation->eigen_failures = 1;
+    return status;
 }
 
 mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
@@ -197,16 +298,78 @@ mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struc
         if (status != MM_OK)
             return status;
     }
-    return solver->backend->evaluate(solver->state, count, points, evaluations, gradients, error);
+    mm_status status = solver->backend->evaluate(solver->state, count, points, evaluations, gradients, error);
+    for (size_t i = 0; i < count && status == MM_OK; i++)
+        status = replace_failed(solver, &points[i], &evaluations[i],
+                                gradients == NULL ? NULL : gradients + i * solver->free_batches, error);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- flows */
+
+/* A flow in which points that failed are replaced before anybody makes use of them. */
+struct mended_flow {
+    struct mm_solver *solver;
+    const struct mm_point_flow *given;
+    pthread_mutex_t lock; /* of the solver and what follows: points are used side by side */
+    mm_status status;     /* the first of a replacement that was not MM_OK */
+    struct mm_error error;
+};
+
+static mm_status next_mended(void *context, size_t *slot, struct mm_error *error)
+{
+    const struct mm_point_flow *given = ((struct mended_flow *)context)->given;
+    return given->next(given->context, slot, error);
+}
+
+static void use_mended(void *context, size_t slot)
+{
+    struct mended_flow *mended = context;
+    const struct mm_point_flow *given = mended->given;
+    mm_status status = MM_OK;
+    if (given->evaluations[slot].eigen_failures > 0) {
+        pthread_mutex_lock(&mended->lock);
+        if (mended->status == MM_OK)
+            mended->status = replace_failed(mended->solver, &given->points[slot], &given->evaluations[slot],
+                                            given->gradients + slot * given->free_batches, &mended->error);
+        status = mended->status;
+        pthread_mutex_unlock(&mended->lock);
+    }
+    if (status == MM_OK)
+        given->use(given->context, slot);
+}
+
+static mm_status settle_mended(void *context, size_t slot, struct mm_error *error)
+{
+    struct mended_flow *mended = context;
+    const struct mm_point_flow *given = mended->given;
+    pthread_mutex_lock(&mended->lock);
+    const mm_status status = mended->status;
+    pthread_mutex_unlock(&mended->lock);
+    return status != MM_OK ? mm_fail(error, status, "%s", mended->error.message)
+                           : given->settle(given->context, slot, error);
 }
 
 mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
                                   struct mm_error *error)
 {
     const struct mm_backend *backend = solver->backend;
-    return backend->evaluate_flow != NULL ? backend->evaluate_flow(solver->state, flow, error)
-                                          : mm_flow_in_rounds(flow, backend->evaluate, solver->state, error);
+    struct mended_flow mended = {.solver = solver, .given = flow};
+    struct mm_point_flow own = *flow;
+    own.context = &mended;
+    own.next = next_mended;
+    own.use = use_mended;
+    own.settle = settle_mended;
+    if (pthread_mutex_init(&mended.lock, NULL) != 0)
+        return mm_fail(error, MM_ERROR_MEMORY, "no lock for a solver");
+    mm_status status = backend->evaluate_flow != NULL
+                           ? backend->evaluate_flow(solver->state, &own, error)
+                           : mm_flow_in_rounds(&own, backend->evaluate, solver->state, error);
+    pthread_mutex_destroy(&mended.lock);
+    return status;
 }
+
+/* --------------------------------------------------------------------------------------------- evolution */
 
 void mm_state_free(struct mm_state *state)
 {

@@ -9,7 +9,6 @@
  */
 #include <math.h>
 #include <omp.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "solver/backend.h"
@@ -66,75 +65,27 @@ void mm_wigner_axis(double extent, size_t count, double *axis)
 
 /* ------------------------------------------------------------------------------------------------ values */
 
-void mm_cpu_wigner(const struct mm_wigner_loops *loops, const struct mm_wigner_series *series,
-                   const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, int threads,
-                   double *wigner)
+/* Whether a device would take as long to wake up: about a second of one core. */
+static bool is_little(const struct mm_wigner_work *work)
 {
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
-    for (size_t first = 0; first < points->count; first += MM_WIGNER_TILE) {
-        _Alignas(64) double x[MM_WIGNER_TILE];
-        _Alignas(64) double p[MM_WIGNER_TILE];
-        _Alignas(64) double sums[MM_WIGNER_SUMS * MM_WIGNER_TILE];
-        mm_wigner_points_get(points, first, x, p);
-        loops->tile(series, x, p, sums);
-        mm_wigner_points_put(points, grid, first, sums, wigner);
-    }
+    static const double WORTH_A_DEVICE = 2e10; /* multiply-adds */
+    const struct mm_wigner_series *series = work->series;
+    const double multiply_adds = 3.0 * (double)series->first[series->diagonals] * (double)work->points->count;
+    return multiply_adds < WORTH_A_DEVICE;
 }
 
-/* Where the sums are made. */
-struct choice {
-    bool cuda;
-    const struct mm_wigner_loops *loops;
-    int threads;
-};
-
-/** Whether a CUDA device can be used; otherwise text[size] says why not. */
-static bool cuda_is_available(size_t size, char *text)
-{
-#if MM_WITH_CUDA
-    return mm_backend_cuda.available(size, text);
-#else
-    snprintf(text, size, "this build of micromaser has no CUDA backend");
-    return false;
-#endif
-}
-
-static mm_status choose(const struct mm_solver_options *options, double multiply_adds, struct choice *choice,
-                        struct mm_error *error)
-{
-    static const double WORTH_A_DEVICE = 2e10; /* about a second of one core; a device takes as long to wake up */
-    const char *backend = options->backend == NULL ? "auto" : options->backend;
-    bool automatic = strcmp(backend, "auto") == 0;
-    bool cuda = strcmp(backend, "cuda") == 0;
-    char reason[MM_BACKEND_TEXT] = "";
-    const bool wanted = cuda || (automatic && multiply_adds >= WORTH_A_DEVICE);
-    choice->cuda = wanted && cuda_is_available(sizeof reason, reason);
-    if (!automatic && !cuda && strcmp(backend, "cpu") != 0)
-        return mm_fail(error, MM_ERROR_INPUT, "backend '%s': the Wigner function has auto, cpu and cuda", backend);
-    if (cuda && !choice->cuda)
-        return mm_fail(error, MM_ERROR_BACKEND, "backend 'cuda' is not available: %s", reason);
-    choice->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
-    choice->loops = mm_wigner_loops_find(options->instructions);
-    if (choice->loops == NULL)
-        return mm_fail(error, MM_ERROR_INPUT, "instructions '%s': not supported here", options->instructions);
-    return MM_OK;
-}
-
-static mm_status sum_all(const struct mm_solver_options *options, const struct mm_wigner_series *series,
-                         const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, double *wigner,
+static mm_status sum_all(const struct mm_solver_options *options, struct mm_wigner_work *work,
                          struct mm_error *error)
 {
-    struct choice choice = {0};
-    double multiply_adds = 3.0 * (double)series->first[series->diagonals] * (double)points->count;
-    mm_status status = choose(options, multiply_adds, &choice, error);
+    const struct mm_backend *backend;
+    mm_status status = mm_backend_for_wigner(options->backend, is_little(work), &backend, error);
     if (status != MM_OK)
         return status;
-#if MM_WITH_CUDA
-    if (choice.cuda)
-        return mm_cuda_wigner(series, points, grid, wigner, error);
-#endif
-    mm_cpu_wigner(choice.loops, series, points, grid, choice.threads, wigner);
-    return MM_OK;
+    work->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+    work->loops = mm_wigner_loops_find(options->instructions);
+    if (work->loops == NULL)
+        return mm_fail(error, MM_ERROR_INPUT, "instructions '%s': not supported here", options->instructions);
+    return backend->wigner(work, error);
 }
 
 mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *grid,
@@ -143,11 +94,12 @@ mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *g
     static const struct mm_solver_options defaults = {0};
     struct mm_wigner_series series = {0};
     struct mm_wigner_points points = {0};
+    struct mm_wigner_work work = {.series = &series, .points = &points, .grid = grid, .wigner = wigner};
     mm_status status = mm_wigner_points_create(&points, grid, error);
     if (status == MM_OK)
         status = mm_wigner_series_create(&series, state, error);
     if (status == MM_OK)
-        status = sum_all(options == NULL ? &defaults : options, &series, &points, grid, wigner, error);
+        status = sum_all(options == NULL ? &defaults : options, &work, error);
     mm_wigner_series_free(&series);
     mm_wigner_points_free(&points);
     return status;

@@ -96,13 +96,17 @@ void mm_wigner_points_get(const struct mm_wigner_points *points, size_t first, d
 void mm_wigner_points_put(const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, size_t first,
                           const double *sums, double *wigner);
 
-/** Wigner function by the loops given, on threads of the CPU. */
-void mm_cpu_wigner(const struct mm_wigner_loops *loops, const struct mm_wigner_series *series,
-                   const struct mm_wigner_points *points, const struct mm_wigner_grid *grid, int threads,
-                   double *wigner);
+/** A Wigner function that a backend is to sum. All is borrowed. */
+struct mm_wigner_work {
+    const struct mm_wigner_series *series;
+    const struct mm_wigner_points *points; /* of the grid */
+    const struct mm_wigner_grid *grid;
+    const struct mm_wigner_loops *loops; /* of the cpu, */
+    int threads;                         /* and its threads */
+    double *wigner;                      /* [x_count][p_count], out */
+};
 
-/** The same on the current CUDA device. Errors: MM_ERROR_DEVICE, MM_ERROR_MEMORY. */
-mm_status mm_cuda_wigner(const struct mm_wigner_series *series, const struct mm_wigner_points *points,
-                         const struct mm_wigner_grid *grid, double *wigner, struct mm_error *error);
+/** Does the work on threads of the cpu; never fails. */
+mm_status mm_cpu_wigner(const struct mm_wigner_work *work, struct mm_error *error);
 
 #endif

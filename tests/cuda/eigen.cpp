@@ -437,14 +437,16 @@ void test_chains_pass_the_check(void **)
 }
 
 /** Coherent qubits on two levels drive the cavity into the maximally mixed state: all populations are the same. */
-void test_a_chain_that_is_refused_is_the_cpus(void **)
+void test_a_chain_that_is_refused_is_the_next_backends(void **)
 {
     task given;
     size_t failures;
     set_problem(&given, 2, {400}, 4);
     add_point(&given, 0.9, 1.0, {0.3, 0.5});
-    const outcome found = evaluate_on_ours(given, tridiagonal_options(), &failures);
+    outcome found = evaluate_on_ours(given, tridiagonal_options(), &failures);
     assert_int_equal(failures, 1);
+    assert_int_equal(found.evaluations[0].eigen_failures, 1);
+    found = evaluate_on(tridiagonal_options(), given, true);
     assert_int_equal(found.evaluations[0].eigen_failures, 1);
     assert_close(found, evaluate_on("cpu", given, true), true);
 }
@@ -465,7 +467,7 @@ int main()
         cmocka_unit_test(test_chains_have_the_cpus_numbers),
         cmocka_unit_test(test_good_solutions_pass_the_check),
         cmocka_unit_test(test_chains_pass_the_check),
-        cmocka_unit_test(test_a_chain_that_is_refused_is_the_cpus),
+        cmocka_unit_test(test_a_chain_that_is_refused_is_the_next_backends),
     };
     return cmocka_run_group_tests_name("cuda eigenvalues", tests, nullptr, nullptr);
 }

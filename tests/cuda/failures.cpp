@@ -115,26 +115,55 @@ void test_devices_unlike_the_first_one_are_left_out(void **)
 
 /* -------------------------------------------------------------------------------------------- failures */
 
-void test_a_chain_whose_eigenvalues_fail_is_the_cpus(void **)
+void test_a_chain_whose_eigenvalues_fail_is_the_next_backends(void **)
 {
     task given;
     set_problem(&given, 20, {8, 6}, 4);
     std::mt19937_64 random(31);
     add_random_points(&given, 4, &random);
-    outcome expected = evaluate_on("cpu", given, true), found = expected;
+    const outcome expected = evaluate_on("cpu", given, true);
+    for (bool gradients : {true, false}) {
+        mm_solver *solver = open_solver(&given.problem, "cuda");
+        emulation_fail_eigensolve(0);
+        const outcome found = evaluate_with(solver, given, gradients);
+        mm_solver_close(solver);
+        size_t failed = 0, told = 0; /* of the chain that came first to the solver */
+        for (size_t i = 0; i < given.points.size(); i++)
+            if (found.evaluations[i].eigen_failures > 0) {
+                told++;
+                failed = i;
+            }
+        assert_int_equal(told, 1);
+        assert_int_equal(found.evaluations[failed].eigen_failures, 1);
+        task alone = given;
+        alone.points = {given.points[failed]};
+        const outcome own = evaluate_on("cpu", alone, gradients);
+        assert_memory_equal(&found.evaluations[failed], &own.evaluations[0],
+                            offsetof(mm_evaluation, eigen_failures));
+        if (gradients) {
+            assert_memory_equal(&found.gradients[2 * failed], own.gradients.data(), 2 * sizeof own.gradients[0]);
+            assert_close(found, expected, true);
+        }
+    }
+}
+
+/** What a backend says about such a chain: that it failed, and no more. */
+void test_a_chain_whose_eigenvalues_fail_is_marked(void **)
+{
+    task given;
+    set_problem(&given, 20, {8, 6}, 4);
+    std::mt19937_64 random(31);
+    add_random_points(&given, 4, &random);
+    std::vector<mm_evaluation> found(4);
     void *state = open_backend(&given.problem);
-    memset(found.evaluations.data(), 0, found.evaluations.size() * sizeof(mm_evaluation));
-    memset(found.gradients.data(), 0, found.gradients.size() * sizeof(mm_channel_gradient));
     emulation_fail_eigensolve(0);
-    assert_int_equal(mm_backend_cuda.evaluate(state, given.points.size(), given.points.data(),
-                                              found.evaluations.data(), found.gradients.data(), nullptr),
+    assert_int_equal(mm_backend_cuda.evaluate(state, 4, given.points.data(), found.data(), nullptr, nullptr),
                      MM_OK);
     assert_int_equal(mm_cuda_eigen_failures(state), 1);
-    int told = 0; /* in the results, of the chain that came first to the solver */
-    for (const mm_evaluation &evaluation : found.evaluations)
+    int told = 0;
+    for (const mm_evaluation &evaluation : found)
         told += evaluation.eigen_failures;
     assert_int_equal(told, 1);
-    assert_close(found, expected, true);
     mm_backend_cuda.close(state);
 }
 
@@ -186,18 +215,19 @@ void test_wrong_solutions_do_not_pass_the_check(void **)
     set_problem(&given, 20, {8, 6}, 4);
     std::mt19937_64 random(32);
     add_random_points(&given, 1, &random);
-    outcome expected = evaluate_on("cpu", given, true), found;
+    outcome found;
     const char *reason;
     mm_cuda_libraries libraries;
     assert_true(mm_cuda_libraries_find(&libraries, &reason));
     libraries.cusolverDnXsyevBatched = spoil_solution;
     mm_sweep_ways ways = {};
     assert_int_equal(mm_sweep_ways_create(&ways, &given.problem, nullptr), MM_OK);
-    for (bool check : {false, true})
+    for (bool check : {false, true}) {
         assert_int_equal(evaluate_on_worker(given, libraries, ways, check, false, &found).eigen_failures,
                          check ? 1 : 0);
+        assert_int_equal(found.evaluations[0].eigen_failures, check ? 1 : 0);
+    }
     mm_sweep_ways_free(&ways);
-    assert_close(found, expected, true);
 }
 
 /** Sums that are not trusted, here because nothing is near enough, give way to sums by every collision. */
@@ -376,7 +406,8 @@ int main()
         DEVICE_TEST(test_a_worker_beside_a_display_takes_fewer_chains),
         DEVICE_TEST(test_processes_share_the_memory_of_a_device),
         DEVICE_TEST(test_devices_unlike_the_first_one_are_left_out),
-        DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_cpus),
+        DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_the_next_backends),
+        DEVICE_TEST(test_a_chain_whose_eigenvalues_fail_is_marked),
         DEVICE_TEST(test_wrong_solutions_do_not_pass_the_check),
         DEVICE_TEST(test_sums_that_do_not_hold_are_taken_again),
         DEVICE_TEST(test_every_failing_call_is_reported),

@@ -16,6 +16,7 @@ struct chains {
     std::vector<std::vector<double>> losses, slopes; /* [chain][visit] */
     std::vector<bool> named;
     size_t settled = 0;
+    int failures = 0; /* that were told with an evaluation */
 };
 
 void open_chains(chains *opened, size_t count)
@@ -59,6 +60,7 @@ mm_status settle(void *context, size_t slot, mm_error *)
     chains *those = static_cast<chains *>(context);
     those->named[slot] = false;
     those->settled++;
+    those->failures += those->present.evaluations[slot].eigen_failures;
     return MM_OK;
 }
 
@@ -114,6 +116,31 @@ void test_chains_come_to_the_same_in_a_flow(void **)
     emulation_reset();
 }
 
+/** A flow of the solver, in which a point fails at its eigenvalues. */
+void test_points_that_failed_are_replaced_in_a_flow(void **)
+{
+    const size_t count = 5;
+    for (int devices : {1, 2}) {
+        emulation_set_device_count(devices);
+        chains found, expected;
+        open_chains(&found, count);
+        const mm_point_flow flow = flow_of(&found);
+        mm_solver *solver = open_solver(&found.given.problem, "cuda");
+        mm_error error = {};
+        emulation_fail_eigensolve(0);
+        assert_int_equal(mm_solver_evaluate_flow(solver, &flow, &error), MM_OK);
+        mm_solver_close(solver);
+        assert_int_equal(found.settled, count * VISITS);
+        assert_int_equal(found.failures, 1);
+        open_chains(&expected, count);
+        run_one_by_one(&expected);
+        for (size_t i = 0; i < count; i++)
+            for (int visit = 0; visit < VISITS; visit++)
+                assert_near("loss", found.losses[i][visit], expected.losses[i][visit], 1e-9);
+        emulation_reset();
+    }
+}
+
 /** The device is lost on the way: the flow ends, and names it. */
 void test_a_lost_device_ends_a_flow(void **)
 {
@@ -143,6 +170,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_chains_come_to_the_same_in_a_flow),
+        cmocka_unit_test(test_points_that_failed_are_replaced_in_a_flow),
         cmocka_unit_test(test_a_lost_device_ends_a_flow),
     };
     return cmocka_run_group_tests_name("cuda flow", tests, nullptr, nothing_is_left);

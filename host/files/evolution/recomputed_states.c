@@ -5,6 +5,7 @@
 #include "evolve/evolve.h"
 #include "base/memory.h"
 #include "model/problem.h"
+#include "solver/backend.h"
 #include "files/evolution/recomputed_states.h"
 
 /** The protocols of a file. */
@@ -128,8 +129,7 @@ static mm_status evolve(struct mm_stored_states *stored, const struct protocols 
                                            .every = k > 0 ? k : 1};
     struct mm_solver_options own = *options;
     struct mm_evolution evolution = {0};
-    if (own.backend == NULL || strcmp(own.backend, "auto") == 0)
-        own.backend = "cpu"; /* a few curves would leave a device idle */
+    own.backend = mm_backend_for_little(own.backend); /* a few curves would leave a device idle */
     mm_status status = mm_evolution_open(&evolution, &plan, &own, error);
     if (status == MM_OK)
         status = start(stored, k, &evolution, states);
