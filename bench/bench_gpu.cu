@@ -248,8 +248,10 @@ double chains_a_second(const char *backend, const struct work &work, size_t chai
                               std::max<size_t>(chains / LAMBDAS, 1));
     require(mm_config_parse("search", text, static_cast<size_t>(size), 0, nullptr, &config, &error), error);
     require(mm_results_create(&results, &config, &error), error);
-    options.solver.backend = backend;
-    options.solver.eigen_method = method;
+    struct mm_solver_options solver = {};
+    solver.backend = backend;
+    solver.eigen_method = method;
+    options.solver = &solver;
     require(mm_search_run(&config, &options, &results, &error), error);
     const double rate = static_cast<double>(mm_config_chains(&config)) / results.seconds;
     mm_results_free(&results);

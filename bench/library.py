@@ -1,4 +1,7 @@
-"""library.py - libmicromaser through ctypes, with the interface of a peer (peers/problem.py)."""
+"""library.py - libmicromaser through ctypes, with the interface of a peer (peers/problem.py).
+
+tests/program/library.py compares the structures here with those of the header.
+"""
 import ctypes
 import os
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t
@@ -42,8 +45,9 @@ class State(Structure):
 
 
 class SolverOptions(Structure):
-    _fields_ = [("backend", c_char_p), ("threads", c_int), ("instructions", c_char_p), ("host_index", c_int),
-                ("host_count", c_int)]  # fmt: skip
+    _fields_ = [("size", c_size_t), ("backend", c_char_p), ("threads", c_int), ("instructions", c_char_p),
+                ("host_index", c_int), ("host_count", c_int), ("eigen_method", c_int),
+                ("check_eigen", c_int)]  # fmt: skip
 
 
 class PhaseEnd(Structure):
@@ -51,7 +55,7 @@ class PhaseEnd(Structure):
 
 
 class OptimizerOptions(Structure):
-    _fields_ = [("ftol", c_double), ("gtol", c_double), ("iterations", c_int64), ("evaluations", c_int64),
+    _fields_ = [("size", c_size_t), ("ftol", c_double), ("gtol", c_double), ("iterations", c_int64), ("evaluations", c_int64),
                 ("corrections", c_int), ("line_search_steps", c_int), ("trial_length", c_double),
                 ("rough_phases", c_int), ("rough", PhaseEnd * 2)]  # fmt: skip
 
@@ -61,7 +65,9 @@ class Library:
 
     def __init__(self, path=None):
         self.c = ctypes.CDLL(path or os.environ["MICROMASER_LIBRARY"])
-        self.c.mm_optimizer_default_options.restype = OptimizerOptions
+        self.c.mm_version.restype = c_char_p
+        self.c.mm_optimizer_defaults.argtypes = [POINTER(OptimizerOptions), c_size_t]
+        self.c.mm_optimizer_defaults.restype = None
         self.c.mm_optimizer_ask.restype = POINTER(c_double)
         self.c.mm_optimizer_ask.argtypes = self.c.mm_optimizer_free.argtypes = [c_void_p]
         self.c.mm_optimizer_gradient_limit.restype = c_double
@@ -94,7 +100,7 @@ class Peer:
         self.structure = ProblemStructure(problem.levels, len(batches), self.batches, problem.tail, BAND_TOLERANCE)
         self.solver = c_void_p()
         self.library.call("mm_solver_open", byref(self.solver), byref(self.structure),
-                          byref(SolverOptions(b"cpu", threads, None, 0, 1)))  # fmt: skip
+                          byref(SolverOptions(ctypes.sizeof(SolverOptions), b"cpu", threads)))  # fmt: skip
 
     def device(self):
         return self.library.c.mm_solver_device(self.solver).decode()
@@ -155,7 +161,8 @@ class Peer:
 def minimize(function, start, upper, trial_length, options):
     """Our optimiser on a function of x in [0, upper], and of the rough phases left, that gives value and gradient."""
     library, n = Library(), len(start)
-    given = library.c.mm_optimizer_default_options()
+    given = OptimizerOptions()
+    library.c.mm_optimizer_defaults(byref(given), ctypes.sizeof(given))
     given.ftol, given.gtol = options["ftol"], options["gtol"]
     given.iterations, given.evaluations = options["maxiter"], options["maxfun"]
     given.trial_length = trial_length

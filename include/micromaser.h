@@ -11,6 +11,12 @@
  * Conventions: a function that can fail returns mm_status and describes the failure in its last argument, which
  * may be NULL; on failure nothing needs to be freed and output arrays hold nothing of meaning. Nothing here keeps
  * global state; objects may be used from different threads as long as each object is used by one thread at a time.
+ *
+ * Option structs grow at their end from version to version. They begin with `size`, the sizeof of the struct that
+ * the caller was compiled with: what a shorter one lacks has its default, and a longer one is taken if what this
+ * library does not know in it is zero. A size of 0 stands for that of version 0.1, so that options that are all
+ * zero, but for what is wanted otherwise, are good there. All other structs are the same as long as the number in
+ * the name of the shared library is.
  */
 #ifndef MICROMASER_H
 #define MICROMASER_H
@@ -34,6 +40,9 @@ extern "C" {
 #endif
 
 #define MM_VERSION "0.1.0"
+
+/** MM_VERSION of the library that is linked. */
+MM_API const char *mm_version(void);
 
 /* ------------------------------------------------------------------------------------------------ errors */
 
@@ -177,6 +186,7 @@ enum mm_eigen_method {
 };
 
 struct mm_solver_options {
+    size_t size;              /* of this struct */
     const char *backend;      /* "auto", "cpu", "cuda" or "reference"; NULL means "auto" */
     int threads;              /* CPU threads, 0 means all that are available */
     const char *instructions; /* cpu backend: "avx512", "avx2" or "portable"; NULL means the widest there is */
@@ -187,7 +197,7 @@ struct mm_solver_options {
 
     /* cuda backend, for debugging: look at the residual and the orthogonality of every solution of the eigenvalue
      * solver. One that is not good enough counts as failed. It takes longer than everything else. */
-    bool check_eigen;
+    int check_eigen; /* 0 or 1; no bool, so that a later field cannot lie in what would be padding here */
 };
 
 /** Opens a backend for a problem. "auto" takes cuda if a device answers, else cpu.
@@ -266,6 +276,7 @@ enum { MM_ROUGH_PHASES_MAX = 2 };
 
 /** Rules of the optimiser; the defaults of SciPy in brackets. */
 struct mm_optimizer_options {
+    size_t size;           /* of this struct */
     double ftol;           /* as in mm_phase_end  [2.2e-9] */
     double gtol;           /* [1e-5] */
     int64_t iterations;    /* most iterations  [15000] */
@@ -277,15 +288,25 @@ struct mm_optimizer_options {
     struct mm_phase_end rough[MM_ROUGH_PHASES_MAX]; /* the ends of these phases, roughest first */
 };
 
+/** Writes the defaults above.
+ *  @param size  of the struct */
+MM_API void mm_optimizer_defaults(struct mm_optimizer_options *options, size_t size);
+
 /** The defaults above. */
-MM_API struct mm_optimizer_options mm_optimizer_default_options(void);
+static inline struct mm_optimizer_options mm_optimizer_default_options(void)
+{
+    struct mm_optimizer_options options;
+    mm_optimizer_defaults(&options, sizeof options);
+    return options;
+}
 
 /** Bound-constrained limited-memory BFGS as a state machine: ask for a point, tell its value and gradient. */
 struct mm_optimizer;
 
 /** @param n             number of variables, >= 1
  *  @param lower, upper  [n], bounds; -INFINITY and INFINITY mean none
- *  @param start         [n], projected onto the bounds */
+ *  @param start         [n], projected onto the bounds
+ *  @param options       NULL means the defaults */
 MM_API mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const double *lower,
                                      const double *upper, const double *start,
                                      const struct mm_optimizer_options *options, struct mm_error *error);
@@ -413,8 +434,9 @@ struct mm_progress {
 };
 
 struct mm_search_options {
-    struct mm_solver_options solver;
-    size_t slots;             /* chains in flight, 0 means what the backend prefers */
+    size_t size;                            /* of this struct */
+    const struct mm_solver_options *solver; /* NULL means the defaults */
+    size_t slots;                           /* chains in flight, 0 means what the backend prefers */
     const volatile int *stop; /* set to non-zero (by a signal handler) to stop after the evaluation in flight */
     double max_seconds;       /* stop by itself after 0.99 of this time, 0 means never */
     /* Called after each evaluation, one call at a time but from any thread of the search; may be NULL. */

@@ -201,6 +201,9 @@ static error_t parse_run_option(int key, char *text, struct argp_state *state)
     int64_t threads = 0;
     error_t failure = 0;
     switch (key) {
+    case ARGP_KEY_INIT:
+        run->solver.size = sizeof run->solver;
+        return 0;
     case OPTION_BACKEND:
         run->solver.backend = text;
         return check_backend(state, text);

@@ -239,7 +239,7 @@ int cli_wigner(int argc, char **argv)
                "and <x^2 + p^2> = 2 E + 1 of the populations.",
     };
     struct wigner_command command = {
-        .request = {.state = -1, .k = -1},
+        .request = {.state = -1, .k = -1, .solver = {.size = sizeof(struct mm_solver_options)}},
     };
     int code = cli_parse(&argp, argc, argv, &command);
     return code == 0 ? run(&command) : code;

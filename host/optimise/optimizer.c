@@ -41,6 +41,7 @@
 #include "optimise/line_search.h"
 #include "micromaser.h"
 #include "base/dot.h"
+#include "base/options.h"
 
 enum { CORRECTIONS_MAX = 100 };
 
@@ -95,14 +96,17 @@ const char *mm_stop_reason_text(enum mm_stop_reason reason)
     return "unknown reason";
 }
 
-struct mm_optimizer_options mm_optimizer_default_options(void)
+void mm_optimizer_defaults(struct mm_optimizer_options *options, size_t size)
 {
-    return (struct mm_optimizer_options){.ftol = 2.2e-9,
-                                         .gtol = 1e-5,
-                                         .iterations = 15000,
-                                         .evaluations = 15000,
-                                         .corrections = 10,
-                                         .line_search_steps = 20};
+    const struct mm_optimizer_options defaults = {.size = size,
+                                                  .ftol = 2.2e-9,
+                                                  .gtol = 1e-5,
+                                                  .iterations = 15000,
+                                                  .evaluations = 15000,
+                                                  .corrections = 10,
+                                                  .line_search_steps = 20};
+    memset(options, 0, size);
+    memcpy(options, &defaults, size < sizeof defaults ? size : sizeof defaults);
 }
 
 /* --------------------------------------------------------------------------------------------- creation */
@@ -215,14 +219,18 @@ mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const d
                               const double *start, const struct mm_optimizer_options *options,
                               struct mm_error *error)
 {
+    static const size_t FIRST_SIZE = MM_OPTIONS_FIRST_SIZE(struct mm_optimizer_options, rough);
+    struct mm_optimizer_options own = mm_optimizer_default_options();
     if (n == 0)
         return mm_fail(error, MM_ERROR_INPUT, "optimiser: 0 variables: at least 1 is needed");
-    mm_status status = check_options(options, error);
+    mm_status status = mm_options_copy("mm_optimizer_options", FIRST_SIZE, sizeof own, options, &own, error);
+    if (status == MM_OK)
+        status = check_options(&own, error);
     for (size_t i = 0; i < n && status == MM_OK; i++)
         status = check_variable(i, lower[i], upper[i], start[i], error);
     if (status != MM_OK)
         return status;
-    struct mm_optimizer *made = allocate(n, options);
+    struct mm_optimizer *made = allocate(n, &own);
     if (made == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for an optimiser of %zu variables", n);
     made->boxed = true;
@@ -233,7 +241,7 @@ mm_status mm_optimizer_create(struct mm_optimizer **optimizer, size_t n, const d
         made->bounded = made->bounded || isfinite(lower[i]) || isfinite(upper[i]);
         made->boxed = made->boxed && isfinite(lower[i]) && isfinite(upper[i]);
     }
-    made->rough = options->evaluations > 1 ? options->rough_phases : 0;
+    made->rough = own.evaluations > 1 ? own.rough_phases : 0;
     made->phase = PHASE_START;
     made->reason = MM_RUNNING;
     *optimizer = made;

@@ -6,6 +6,7 @@
 
 #include "chain/agreement.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "chain/results.h"
 #include "search/search.h"
 
@@ -60,7 +61,7 @@ static mm_status open_solver(struct mm_solver **solver, const struct keeper *kee
 {
     struct mm_results *results = keeper->results;
     const struct mm_problem problem = mm_config_problem(keeper->config);
-    mm_status status = mm_solver_open(solver, &problem, &options->solver, error);
+    mm_status status = mm_solver_open(solver, &problem, options->solver, error);
     if (status != MM_OK)
         return status;
     const char *backend = mm_solver_backend(*solver);
@@ -102,14 +103,18 @@ static void drop_unneeded(const struct keeper *keeper)
 mm_status mm_search_run(const struct mm_config *config, const struct mm_search_options *options,
                         struct mm_results *results, struct mm_error *error)
 {
+    static const size_t FIRST_SIZE = MM_OPTIONS_FIRST_SIZE(struct mm_search_options, progress_context);
     double start = mm_monotonic_seconds();
+    struct mm_search_options own = {0};
     struct keeper keeper = {.config = config, .results = results};
     struct mm_plan *plan = NULL;
-    mm_status status = open_keeper(&keeper, error);
+    mm_status status = mm_options_copy("mm_search_options", FIRST_SIZE, sizeof own, options, &own, error);
+    if (status == MM_OK)
+        status = open_keeper(&keeper, error);
     if (status == MM_OK)
         status = mm_plan_create(&plan, config, keeper.losses, NULL, error);
     if (status == MM_OK)
-        status = run_plan(&keeper, plan, options, error);
+        status = run_plan(&keeper, plan, &own, error);
     if (plan != NULL)
         drop_unneeded(&keeper);
     results->seconds += mm_monotonic_seconds() - start;

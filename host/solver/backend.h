@@ -91,6 +91,11 @@ const char *mm_backend_for_little(const char *name);
 mm_status mm_backend_for_wigner(const char *name, bool little, const struct mm_backend **backend,
                                 struct mm_error *error);
 
+/** Options of a caller as this version has them, all defaults where *given is NULL.
+ *  Errors: MM_ERROR_INPUT (mm_options_copy). */
+mm_status mm_solver_options_take(const struct mm_solver_options *given, struct mm_solver_options *own,
+                                 struct mm_error *error);
+
 /** The traits of the backend in use. */
 const struct mm_backend_traits *mm_solver_traits(const struct mm_solver *solver);
 

@@ -9,6 +9,7 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include "base/options.h"
 #include "solver/backend.h"
 #include "model/problem.h"
 
@@ -202,11 +203,21 @@ static int default_threads(int host_count)
     return threads > host_count ? threads / host_count : 1;
 }
 
+mm_status mm_solver_options_take(const struct mm_solver_options *given, struct mm_solver_options *own,
+                                 struct mm_error *error)
+{
+    static const size_t FIRST_SIZE = MM_OPTIONS_FIRST_SIZE(struct mm_solver_options, check_eigen);
+    *own = (struct mm_solver_options){0};
+    return mm_options_copy("mm_solver_options", FIRST_SIZE, sizeof *own, given, own, error);
+}
+
 /** Fills in what the caller left open. */
 static mm_status complete_options(const struct mm_solver_options *options, struct mm_solver_options *complete,
                                   struct mm_error *error)
 {
-    *complete = options == NULL ? (struct mm_solver_options){0} : *options;
+    mm_status status = mm_solver_options_take(options, complete, error);
+    if (status != MM_OK)
+        return status;
     if (complete->threads < 0 || complete->threads > MM_THREADS_MAX)
         return mm_fail(error, MM_ERROR_INPUT, "threads = %d; allowed are 0 (all available) to %d",
                        complete->threads, MM_THREADS_MAX);

@@ -91,15 +91,17 @@ static mm_status sum_all(const struct mm_solver_options *options, struct mm_wign
 mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *grid,
                     const struct mm_solver_options *options, double *wigner, struct mm_error *error)
 {
-    static const struct mm_solver_options defaults = {0};
+    struct mm_solver_options own;
     struct mm_wigner_series series = {0};
     struct mm_wigner_points points = {0};
     struct mm_wigner_work work = {.series = &series, .points = &points, .grid = grid, .wigner = wigner};
-    mm_status status = mm_wigner_points_create(&points, grid, error);
+    mm_status status = mm_solver_options_take(options, &own, error);
+    if (status == MM_OK)
+        status = mm_wigner_points_create(&points, grid, error);
     if (status == MM_OK)
         status = mm_wigner_series_create(&series, state, error);
     if (status == MM_OK)
-        status = sum_all(options == NULL ? &defaults : options, &work, error);
+        status = sum_all(&own, &work, error);
     mm_wigner_series_free(&series);
     mm_wigner_points_free(&points);
     return status;

@@ -282,7 +282,8 @@ static struct mm_results search(const char *text, struct mm_config *config, int 
 {
     struct mm_results results;
     struct mm_error error = {0};
-    const struct mm_search_options options = {.solver = {.backend = "cpu", .threads = threads}, .slots = slots};
+    const struct mm_search_options options = {
+        .solver = &(struct mm_solver_options){.backend = "cpu", .threads = threads}, .slots = slots};
     read_config(text, config);
     if (mm_results_create(&results, config, &error) != MM_OK ||
         mm_search_run(config, &options, &results, &error) != MM_OK)

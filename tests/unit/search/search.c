@@ -27,14 +27,15 @@ static void assert_independent_of_slots_and_threads(const char *configuration)
     struct mm_config config;
     struct mm_results expected;
     read_config(configuration, &config);
-    struct mm_search_options one = {.solver = {.backend = "cpu", .threads = 1}, .slots = 1};
+    struct mm_search_options one = {.solver = &(struct mm_solver_options){.backend = "cpu", .threads = 1},
+                                    .slots = 1};
     run_search(&config, &one, &expected);
     assert_int_equal(count_finished(&expected), expected.chain_count);
     for (int threads = 1; threads <= 2; threads++)
         for (size_t i = 0; i < 3; i++) {
             struct mm_results results;
-            struct mm_search_options options = {.solver = {.backend = "cpu", .threads = threads},
-                                                .slots = slots[i]};
+            struct mm_search_options options = {
+                .solver = &(struct mm_solver_options){.backend = "cpu", .threads = threads}, .slots = slots[i]};
             run_search(&config, &options, &results);
             assert_same_results(&expected, &results);
             mm_results_free(&results);
@@ -94,7 +95,7 @@ static void reports_the_final_point(void **state)
     (void)state;
     struct mm_config config;
     struct mm_results results;
-    struct mm_search_options options = {.solver = {.backend = "cpu"}};
+    struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu"}};
     read_config(small_search, &config);
     run_search(&config, &options, &results);
     assert_string_equal(results.backend, "cpu");
@@ -152,8 +153,10 @@ static void every_evaluation_is_told(void **state)
     for (size_t slots = 1; slots <= 7; slots += 3) {
         struct watch watch = {0};
         struct mm_results results;
-        struct mm_search_options options = {
-            .solver = {.backend = "cpu"}, .slots = slots, .progress = watch_evaluation, .progress_context = &watch};
+        struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu"},
+                                            .slots = slots,
+                                            .progress = watch_evaluation,
+                                            .progress_context = &watch};
         run_search(&config, &options, &results);
         int64_t evaluations = 0;
         for (int64_t i = 0; i < results.chain_count; i++)
@@ -178,11 +181,11 @@ static void stops_and_goes_on(void **state)
     struct mm_results results;
     struct mm_error error = {0};
     read_config(small_search, &config);
-    struct mm_search_options undisturbed = {.solver = {.backend = "cpu"}};
+    struct mm_search_options undisturbed = {.solver = &(struct mm_solver_options){.backend = "cpu"}};
     run_search(&config, &undisturbed, &expected);
 
     struct watch watch = {.stop_at = 6};
-    struct mm_search_options stopping = {.solver = {.backend = "cpu"},
+    struct mm_search_options stopping = {.solver = &(struct mm_solver_options){.backend = "cpu"},
                                          .slots = 5,
                                          .stop = &watch.stop,
                                          .progress = watch_evaluation,
@@ -217,7 +220,7 @@ static void stopped_before_it_began(void **state)
     struct mm_results results;
     struct mm_error error = {0};
     struct watch watch = {.stop = 1};
-    struct mm_search_options options = {.solver = {.backend = "cpu"},
+    struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu"},
                                         .stop = &watch.stop,
                                         .progress = watch_evaluation,
                                         .progress_context = &watch};
@@ -238,7 +241,7 @@ static void one_backend_for_all_chains(void **state)
     struct mm_results results;
     struct mm_error error = {0};
     struct watch watch = {.stop_at = 1};
-    struct mm_search_options options = {.solver = {.backend = "cpu"},
+    struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu"},
                                         .stop = &watch.stop,
                                         .slots = 16,
                                         .progress = watch_evaluation,
@@ -246,11 +249,11 @@ static void one_backend_for_all_chains(void **state)
     read_config(small_search, &config);
     assert_int_equal(mm_results_create(&results, &config, &error), MM_OK);
     assert_int_equal(mm_search_run(&config, &options, &results, &error), MM_STOPPED);
-    options.solver.backend = "reference";
+    options.solver = &(struct mm_solver_options){.backend = "reference"};
     assert_int_equal(mm_search_run(&config, &options, &results, &error), MM_ERROR_INPUT);
     assert_non_null(strstr(error.message, "'cpu'"));
     assert_non_null(strstr(error.message, "'reference'"));
-    options.solver.backend = "abacus";
+    options.solver = &(struct mm_solver_options){.backend = "abacus"};
     assert_int_not_equal(mm_search_run(&config, &options, &results, &error), MM_OK);
     assert_non_null(strstr(error.message, "abacus"));
     mm_results_free(&results);
@@ -263,7 +266,7 @@ static void excited_starts_begin_excited(void **state)
     (void)state;
     struct mm_config config;
     struct mm_results results;
-    struct mm_search_options options = {.solver = {.backend = "cpu"}};
+    struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu"}};
     read_config("[cavity]\nlevels = 12\n[coupling]\ng = 0.8\n[batch.1]\nqubits = 5\n[batch.2]\nqubits = 4\n"
                 "c = 0.25\nq = 0.5\n[batch.3]\nqubits = 6\n[batch.4]\nqubits = 7\n[loss]\nlambda = 1\n"
                 "[search]\nstarts = 4\nexcited_starts = 3\niterations = 5\n",
@@ -289,12 +292,13 @@ static void chains_do_not_depend_on_gradients_left_out(void **state)
     (void)state;
     struct mm_config config;
     struct mm_results reference, cpu;
-    struct mm_search_options options = {.solver = {.backend = "reference", .threads = 2}};
+    struct mm_search_options options = {.solver =
+                                            &(struct mm_solver_options){.backend = "reference", .threads = 2}};
     read_config(small_search, &config);
     config.optimizer.iterations = 3; /* before rounding grows */
     config.rough_tolerance = 0.0;    /* the reference drops nothing */
     run_search(&config, &options, &reference);
-    options.solver.backend = "cpu";
+    options.solver = &(struct mm_solver_options){.backend = "cpu", .threads = 2};
     run_search(&config, &options, &cpu);
     int64_t rises = 0;
     for (int64_t i = 0; i < cpu.chain_count; i++) {
@@ -315,7 +319,7 @@ static void rough_beginnings_find_the_same_minima(void **state)
     (void)state;
     struct mm_config config;
     struct mm_results exact, rough;
-    struct mm_search_options options = {.solver = {.backend = "cpu", .threads = 2}};
+    struct mm_search_options options = {.solver = &(struct mm_solver_options){.backend = "cpu", .threads = 2}};
     read_config("[cavity]\nlevels = 40\n[coupling]\ng = 0.795\n[batch.1]\nqubits = 150\n[loss]\nlambda = 1\n"
                 "[search]\nstarts = 12\n",
                 &config);
