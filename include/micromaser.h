@@ -104,11 +104,9 @@ struct mm_point {
     double lambda;                /* weight of the instability in Eq. 11, >= 0 */
     const double *parameters;     /* [free batches][2]: c, q of each free batch, in [0, 1] */
     const double *gradient_limit; /* NULL, or the loss above which the gradient is not wanted and may be left NAN */
-    double band_tolerance; /* the larger one of this and the problem's holds at the point; 0: the problem's. A point
-                              with a larger one, from 1e-8 on, is rough: the cpu backend takes its gradient in
-                              single precision and from fewer collisions, and from 1e-6 on its state before the
-                              tail in single precision (both times lambda, if that is above 1), and leaves as much
-                              as the tolerance out of its spectrum */
+    double band_tolerance; /* the larger one of this and the problem's holds at the point; 0: the problem's. Where
+                              this one is larger, loss and gradient may be rough besides: those of a function that
+                              is as close to the exact one as the tolerance says, and quicker to evaluate */
 };
 
 /** Loss of Eq. 11 and its parts at one point. */
@@ -125,7 +123,7 @@ struct mm_evaluation {
     double band_error;            /* bound on the trace norm of everything dropped from the band and the top */
     double truncation_population; /* largest population that the top Fock level N-1 ever held */
     int levels;                   /* Fock levels N used; with MM_LEVELS_AUTO the highest live level + 1 */
-    int eigen_failures; /* 1: its eigenvalues failed on the device, and the cpu evaluated the point; else 0 */
+    int eigen_failures; /* 1: the backend did not find the eigenvalues, and another evaluated the point; else 0 */
 };
 
 /** Derivatives of the loss through the channel of one batch, Phi = (1-q) Phi_e + q Phi_g + x Phi_x with
@@ -181,23 +179,23 @@ struct mm_solver;
 
 /** What finds the eigenvalues of many states at once on a CUDA device. */
 enum mm_eigen_method {
-    MM_EIGEN_CUSOLVER,    /* cusolverDnXsyevBatched */
-    MM_EIGEN_TRIDIAGONAL, /* kernels of micromaser's own, for up to 512 live levels; beyond that cuSOLVER */
+    MM_EIGEN_CUSOLVER,    /* NVIDIA's library */
+    MM_EIGEN_TRIDIAGONAL, /* micromaser's own, where it can */
 };
 
 struct mm_solver_options {
     size_t size;              /* of this struct */
     const char *backend;      /* "auto", "cpu", "cuda" or "reference"; NULL means "auto" */
     int threads;              /* CPU threads, 0 means all that are available */
-    const char *instructions; /* cpu backend: "avx512", "avx2" or "portable"; NULL means the widest there is */
+    const char *instructions; /* "avx512", "avx2" or "portable", for the cpu; NULL means the widest there is */
     int host_index;           /* this process among those of one run on this machine, from 0, .. */
     int host_count;           /* .. which divide its processors and devices among them; 0 or 1: it has them alone */
 
-    enum mm_eigen_method eigen_method; /* cuda backend */
+    enum mm_eigen_method eigen_method; /* on a device */
 
-    /* cuda backend, for debugging: look at the residual and the orthogonality of every solution of the eigenvalue
-     * solver. One that is not good enough counts as failed. It takes longer than everything else. */
-    int check_eigen; /* 0 or 1; no bool, so that a later field cannot lie in what would be padding here */
+    /* 1: for debugging, whatever a device's eigenvalue solver finds is checked, and has failed if it is not good
+     * enough; this takes longer than everything else. No bool, so that a later field cannot lie in padding. */
+    int check_eigen;
 };
 
 /** Opens a backend for a problem. "auto" takes cuda if a device answers, else cpu.
@@ -215,8 +213,7 @@ MM_API const char *mm_solver_device(const struct mm_solver *solver);
 MM_API size_t mm_solver_preferred_points(const struct mm_solver *solver);
 
 /** Loss, its parts and (where gradients is not NULL) its exact gradient at many points (Eqs. 4-6, 10, 11).
- *  The result at a point depends, bit for bit, on that point and on whether gradients are asked for alone: a run
- *  whose gradient is wanted keeps a wider band.
+ *  The result at a point depends, bit for bit, on that point and on whether gradients are asked for alone.
  *  @param points       [count]; parameters must lie in [0, 1], else MM_ERROR_INPUT
  *  @param evaluations  [count], out
  *  @param gradients    [count][free batches], out, or NULL */
@@ -407,7 +404,7 @@ struct mm_chain {
     double gradient_norm;            /* largest component of the projected gradient over (c, theta/2) */
     int64_t iterations;
     int64_t evaluations;
-    int64_t eigen_failures; /* evaluations that the cpu did because their eigenvalues failed on the device */
+    int64_t eigen_failures; /* the sum of those of its evaluations */
     enum mm_stop_reason status;
 };
 

@@ -62,7 +62,7 @@ void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, con
     memcpy(at, &crc, CRC_SIZE);
 }
 
-uint32_t mm_record_crc(size_t batch_count, const unsigned char *record)
+static uint32_t stored_checksum(size_t batch_count, const unsigned char *record)
 {
     uint32_t crc = 0;
     memcpy(&crc, record + mm_record_size(batch_count) - CRC_SIZE, CRC_SIZE);
@@ -95,7 +95,7 @@ static bool is_end(enum mm_stop_reason reason)
 int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, const unsigned char *record)
 {
     size_t covered = mm_record_size(config->batch_count) - CRC_SIZE;
-    if (mm_record_crc(config->batch_count, record) != checksum(fingerprint, record, covered))
+    if (stored_checksum(config->batch_count, record) != checksum(fingerprint, record, covered))
         return -1;
     int64_t index = -1;
     memcpy(&index, record, NUMBER_SIZE);

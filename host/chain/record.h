@@ -24,9 +24,6 @@ void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, con
  *  chain of this configuration. */
 int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, const unsigned char *record);
 
-/** The CRC of a record. */
-uint32_t mm_record_crc(size_t batch_count, const unsigned char *record);
-
 /** Unpacks a checked record.
  *  @param parameters  [2][batch_count][2], out: storage behind chain->initial and chain->final
  *  @param chain       out, finished */

@@ -101,19 +101,6 @@ static mm_status find_key(const char *where, const char *section, const char *na
                    mm_text_excerpt(name, strlen(name)), name, section, known);
 }
 
-void mm_config_describe_keys(void (*line)(void *context, const char *key, const char *allowed,
-                                          const char *default_text),
-                             void *context)
-{
-    for (size_t k = 0; k < MM_KEY_COUNT; k++) {
-        char text[KEY_TEXT_SIZE];
-        const struct mm_key *row = &mm_keys[k];
-        snprintf(text, sizeof text, "%s%s.%s", row->section, mm_key_is_per_batch((enum mm_key_id)k) ? ".K" : "",
-                 row->name);
-        line(context, text, row->allowed, row->default_text);
-    }
-}
-
 /* -------------------------------------------------------------------------------------------------- settings */
 
 static struct mm_setting *find_setting(const struct mm_settings *settings, enum mm_key_id key, int batch)

@@ -110,10 +110,4 @@ mm_status mm_settings_fail(const struct mm_settings *settings, enum mm_key_id ke
 /** Frees what settings own and clears them. */
 void mm_settings_free(struct mm_settings *settings);
 
-/** Calls `line` once for each key, with its full name ("batch.K.qubits"), what is allowed, and its default or NULL
- *  if it has none. For help texts. */
-void mm_config_describe_keys(void (*line)(void *context, const char *key, const char *allowed,
-                                          const char *default_text),
-                             void *context);
-
 #endif

@@ -1,4 +1,11 @@
-/* evaluate.c - loss and gradient of one chain on the cpu backend: forward run, spectrum, adjoint sweep. */
+/* evaluate.c - loss and gradient of one chain on the cpu backend: forward run, spectrum, adjoint sweep.
+ *
+ * A point whose own band tolerance is larger than the problem's may be rough (mm_tolerance_is_rough). From a
+ * tolerance of 1e-8 on (ROUGH_GRADIENT_TOLERANCE) its gradient is taken in single precision and from fewer
+ * collisions, from 1e-6 on (SINGLE_STATE_TOLERANCE) its state before the tail is in single precision, both times
+ * lambda where that is above 1; and its spectrum leaves out as much as the tolerance (LOW_RANK_TOLERANCE). Where
+ * gradients are wanted the band is wider than for a loss, so that bits depend on whether they are.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -121,14 +121,6 @@ mm_status mm_output_file_write(const struct mm_output_file *file, const void *co
     return mm_fail(error, MM_ERROR_SYSTEM, "%s: writing failed: %s", file->path, strerror(errno));
 }
 
-mm_status mm_output_file_sync(const struct mm_output_file *file, struct mm_error *error)
-{
-    int descriptor = open(file->temporary, O_WRONLY | O_CLOEXEC);
-    if (descriptor >= 0 && close_after(descriptor, fsync(descriptor) == 0))
-        return MM_OK;
-    return mm_fail(error, MM_ERROR_SYSTEM, "%s: writing failed: %s", file->path, strerror(errno));
-}
-
 /* Copies one open file into another. */
 static bool copy_all(int from, int to)
 {

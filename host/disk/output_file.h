@@ -29,9 +29,6 @@ mm_status mm_output_file_copy(const struct mm_output_file *file, const char *fro
 /** The same from a descriptor open for reading, which stays open. */
 mm_status mm_output_file_copy_open(const struct mm_output_file *file, int from, struct mm_error *error);
 
-/** Syncs what others have written to the temporary file. */
-mm_status mm_output_file_sync(const struct mm_output_file *file, struct mm_error *error);
-
 /** Gives the file its final name, never over an existing file unless `replace`, even one made meanwhile
  *  (MM_ERROR_OUTPUT), and syncs the directory. On failure the temporary file is removed. Frees *file. */
 mm_status mm_output_file_commit(struct mm_output_file *file, bool replace, struct mm_error *error);

@@ -47,7 +47,8 @@ mm_status mm_store_append(struct mm_store *store, int64_t index, const struct mm
     return MM_OK;
 }
 
-mm_status mm_store_commit(struct mm_store *store, struct mm_error *error)
+/* Commits what is pending to this process's journal now. */
+static mm_status commit(struct mm_store *store, struct mm_error *error)
 {
     if (store->pending_count == 0)
         return MM_OK;
@@ -119,7 +120,7 @@ mm_status mm_store_settle(struct mm_store *store, struct mm_error *error)
 {
     struct mm_error failure = {0};
     if (commit_is_due(store)) {
-        mm_status status = mm_store_commit(store, &failure);
+        mm_status status = commit(store, &failure);
         if (status != MM_OK && !may_pass(status))
             return mm_fail(error, status, "%s", failure.message);
         if (status != MM_OK)
@@ -150,7 +151,7 @@ static mm_status save(void *context, struct mm_error *error)
     struct mm_store *store = context;
     struct mm_error commit_error = {0};
     bool done = false;
-    mm_status committed = mm_store_commit(store, &commit_error);
+    mm_status committed = commit(store, &commit_error);
     mm_status status = mm_store_fold_now(store, store->options.patience, &done, error);
     if (status != MM_OK || done)
         return status;

@@ -184,11 +184,6 @@ struct mm_store_part *mm_store_result_part(const struct mm_store *store, const c
 mm_status mm_store_read_records(struct mm_store *store, size_t count, const int64_t *indices,
                                 unsigned char *records, struct mm_error *error);
 
-/* ---------------------------------------------------------------------------------------- store/commit.c */
-
-/** Commits what is pending to this process's journal now. */
-mm_status mm_store_commit(struct mm_store *store, struct mm_error *error);
-
 /* ------------------------------------------------------------------------------------------ store/fold.c */
 
 /** What the result file has to lack to be written again. */

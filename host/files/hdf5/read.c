@@ -13,7 +13,7 @@
 /* More than any of our datasets has; a damaged file may claim anything. */
 static const size_t LARGEST_ARRAY = (size_t)1 << 28;
 
-mm_status mm_check_regular_file(const char *path, struct mm_error *error)
+static mm_status check_regular_file(const char *path, struct mm_error *error)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -97,7 +97,7 @@ static void find_identity(struct mm_hdf5_file *file)
 mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct mm_error *error)
 {
     *file = (struct mm_hdf5_file){.file = -1};
-    mm_status status = mm_check_regular_file(path, error);
+    mm_status status = check_regular_file(path, error);
     if (status != MM_OK)
         return status;
     mm_hdf5_begin(&file->hdf5, path, MM_ERROR_INPUT, error);

@@ -18,9 +18,6 @@ enum mm_file_kind { MM_FILE_KIND_LIST(MM_FILE_KIND_ENUM) };
 /** The text of a kind. */
 const char *mm_file_kind_text(enum mm_file_kind kind);
 
-/** MM_ERROR_INPUT unless `path` is a regular file that can be looked at. */
-mm_status mm_check_regular_file(const char *path, struct mm_error *error);
-
 /** A file of ours, open for reading. Failures are remembered in `hdf5`; see files/hdf5/checked.h. */
 struct mm_hdf5_file {
     struct mm_hdf5 hdf5;
