@@ -138,7 +138,7 @@ double count_elements(const struct work &work, size_t count)
     struct mm_cpu_run run = {};
     struct mm_error error = {};
     double distinct[DISTINCT_POINTS] = {}, total = 0.0;
-    require(mm_cpu_run_create(&run, &work.problem, mm_band_loops_find(nullptr), &error), error);
+    require(mm_cpu_run_create(&run, &work.problem, mm_instructions_find(nullptr), &error), error);
     for (size_t i = 0; i < std::min(count, DISTINCT_POINTS); i++) {
         require(mm_cpu_run_start(&run, &work.points[i], false, nullptr, &error), error);
         for (int64_t k = 0; k < work.batch.qubits; k++) {

@@ -67,12 +67,12 @@ static void time_loops(const struct mm_collision_loops *loops, const struct mm_b
 
 struct collision_loop measure_collision_loop(int levels, int bands)
 {
-    const struct mm_band_loops *instructions = mm_band_loops_find(NULL);
-    const struct mm_collision_loops *loops = instructions->collision[MM_DOUBLE];
+    const enum mm_instructions instructions = mm_instructions_find(NULL);
+    const struct mm_collision_loops *loops = mm_collision_loops(instructions)[MM_DOUBLE];
     const struct mm_qubit qubit = mm_qubit_from_population(0.31, 0.145);
     const size_t rows = 2 * (size_t)mm_band_columns(levels) + 2 * MM_COLUMN_BLOCK;
     const size_t stride = mm_band_stride(levels), matrix = (size_t)(bands + 1) * stride;
-    struct collision_loop loop = {.instructions = instructions->name, .abreast = loops->abreast};
+    struct collision_loop loop = {.instructions = mm_instructions_name(instructions), .abreast = loops->abreast};
     double *cosine = allocate(rows), *sine = allocate(rows),
            *carried = allocate((size_t)(bands + 2) * MM_COLUMN_BLOCK),
            *row_factors = allocate((size_t)mm_band_rows(levels) * MM_ROW_NUMBERS);

@@ -1,12 +1,16 @@
-/* lanes.h - vectors of numbers for the loops of the cpu backend, in the length that the includer defines as
- * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK. The numbers are doubles, or floats with MM_SINGLE_PRECISION.
+/* lanes.h - vectors of numbers for loops, in the length that the includer defines as
+ * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK (solver/band_layout.h). The numbers are doubles, or floats with MM_SINGLE_PRECISION.
  */
 #ifndef MM_BASE_LANES_H
 #define MM_BASE_LANES_H
 
+#include <math.h>
+
 #ifdef __AVX512VL__
 #include <immintrin.h>
 #endif
+
+#include "base/inline.h"
 
 #ifdef MM_SINGLE_PRECISION
 typedef float mm_number;
@@ -20,10 +24,6 @@ enum { MM_VECTOR_BYTES = MM_VECTOR_LENGTH * sizeof(mm_number) };
 
 typedef mm_number mm_vector __attribute__((vector_size(MM_VECTOR_BYTES)));
 typedef mm_number mm_vector_unaligned __attribute__((vector_size(MM_VECTOR_BYTES), aligned(sizeof(mm_number))));
-
-#define MM_REAL   mm_vector
-#define MM_SCALAR mm_number
-#include "model/collision.h"
 
 MM_INLINE mm_vector load(const mm_number *from)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cpu/loops.h"
+#include "base/instructions.h"
 #include "base/json.h"
 
 #ifndef MM_GIT_COMMIT
@@ -52,7 +52,7 @@ static void print_text(const char *hdf5_version)
     printf("micromaser         %s\n", MM_VERSION);
     printf("git commit         %s\n", MM_GIT_COMMIT);
     printf("compiler           %s\n", COMPILER);
-    printf("instruction set    %s\n", mm_band_loops_find(NULL)->name);
+    printf("instruction set    %s\n", mm_instructions_name(mm_instructions_find(NULL)));
     printf("threads            %d\n", omp_get_max_threads());
     printf("HDF5               %s\n", hdf5_version);
     printf("BLAS               %s\n", openblas_get_config());
@@ -66,7 +66,7 @@ static void print_json(const char *hdf5_version)
     json_string(&json, "version", MM_VERSION);
     json_string(&json, "git_commit", MM_GIT_COMMIT);
     json_string(&json, "compiler", COMPILER);
-    json_string(&json, "instruction_set", mm_band_loops_find(NULL)->name);
+    json_string(&json, "instruction_set", mm_instructions_name(mm_instructions_find(NULL)));
     json_integer(&json, "threads", omp_get_max_threads());
     json_string(&json, "hdf5", hdf5_version);
     json_string(&json, "blas", openblas_get_config());

@@ -15,7 +15,7 @@ enum { POINTS_PER_THREAD = 16 }; /* chains differ in cost: enough of them to kee
 
 struct cpu_backend {
     int threads;
-    const struct mm_band_loops *loops;
+    enum mm_instructions instructions;
     size_t free_batches;
     const struct mm_problem *problem;
     struct mm_sweep_plans plans; /* made when the first gradient is wanted */
@@ -24,7 +24,7 @@ struct cpu_backend {
 
 static bool cpu_available(size_t size, char *text)
 {
-    snprintf(text, size, "%s", mm_band_loops_find(NULL)->name);
+    snprintf(text, size, "%s", mm_instructions_name(mm_instructions_find(NULL)));
     return true;
 }
 
@@ -38,10 +38,10 @@ static void cpu_close(void *state)
     free(cpu);
 }
 
-static mm_status choose_loops(struct cpu_backend *cpu, const char *name, struct mm_error *error)
+static mm_status choose_instructions(struct cpu_backend *cpu, const char *name, struct mm_error *error)
 {
-    cpu->loops = mm_band_loops_find(name);
-    if (cpu->loops == NULL)
+    cpu->instructions = mm_instructions_find(name);
+    if (cpu->instructions == MM_INSTRUCTIONS_NONE)
         return mm_fail(error, MM_ERROR_INPUT,
                        "instructions '%s': this processor or build does not have them; allowed are avx512, avx2 "
                        "and portable, where supported",
@@ -55,7 +55,7 @@ static mm_status create_runs(struct cpu_backend *cpu, const struct mm_problem *p
     if (cpu->runs == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %d threads", cpu->threads);
     for (int i = 0; i < cpu->threads; i++) {
-        mm_status status = mm_cpu_run_create(&cpu->runs[i], problem, cpu->loops, error);
+        mm_status status = mm_cpu_run_create(&cpu->runs[i], problem, cpu->instructions, error);
         if (status != MM_OK)
             return status;
     }
@@ -71,7 +71,7 @@ static mm_status cpu_open(void **state, const struct mm_problem *problem, const 
     cpu->threads = options->threads;
     cpu->problem = problem;
     cpu->free_batches = mm_problem_free_batches(problem);
-    mm_status status = choose_loops(cpu, options->instructions, error);
+    mm_status status = choose_instructions(cpu, options->instructions, error);
     if (status == MM_OK)
         status = create_runs(cpu, problem, error);
     if (status != MM_OK) {
@@ -85,7 +85,8 @@ static mm_status cpu_open(void **state, const struct mm_problem *problem, const 
 static void cpu_device(const void *state, size_t size, char *text)
 {
     const struct cpu_backend *cpu = state;
-    snprintf(text, size, "%s, %d thread%s", cpu->loops->name, cpu->threads, mm_plural(cpu->threads));
+    snprintf(text, size, "%s, %d thread%s", mm_instructions_name(cpu->instructions), cpu->threads,
+             mm_plural(cpu->threads));
 }
 
 static size_t cpu_preferred_points(const void *state)

@@ -1,4 +1,4 @@
-/* collision_loops.h - the vector loops themselves, included once per instruction set and precision (cpu_band_*.c).
+/* collision_loops.h - the vector loops themselves, included once per instruction set and precision (cpu/loops_*.c).
  *
  * Vectors are those of base/lanes.h. Lanes are neighbouring columns m .. m+length-1; the march goes down the
  * diagonals d, so that lane i is at row n = m+i+d. Per vector of elements that is six loads, two stores and one
@@ -14,6 +14,10 @@
 #include "solver/band_layout.h"
 #include "cpu/loops.h"
 #include "base/lanes.h"
+
+#define MM_REAL   mm_vector
+#define MM_SCALAR mm_number
+#include "model/collision.h"
 
 #include "cpu/march.h"
 

@@ -1,16 +1,14 @@
-/* loops.h - the vector loops of the cpu backend: one collision forward, one collision of the adjoint, and the
- * dense part of a spectrum. */
+/* loops.h - the vector loops of the cpu backend: one collision forward, and one of the adjoint. */
 #ifndef MM_CPU_LOOPS_H
 #define MM_CPU_LOOPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/instructions.h"
 #include "solver/band_layout.h"
 
 struct mm_qubit;
-struct mm_tridiagonal;
-struct mm_twisted;
 
 enum { MM_ROW_NUMBERS = 24 }; /* row factors of one block of lanes: 3 of MM_COLUMN_BLOCK */
 
@@ -73,46 +71,7 @@ struct mm_collision_loops {
     double (*row_sum)(const void *matrix, size_t stride, int row, int bands);
 };
 
-/** The derivative p 1 - F F^T of a passive energy, in the form in which it is found. All arrays are borrowed. */
-struct mm_projector {
-    int levels;
-    int count;            /* p, columns of F; zeros follow them up to a whole block */
-    const double *factor; /* F, [levels][factor_stride], 64-byte aligned */
-    size_t factor_stride;
-    int bands; /* diagonals wanted */
-    double *target;
-    size_t target_stride; /* of a diagonal (solver/band_layout.h) */
-};
-
-/** Loops compiled for one instruction set. They differ in vector length only. */
-struct mm_band_loops {
-    const char *name;
-    bool (*supported)(void);
-    const struct mm_collision_loops *collision[MM_PRECISIONS];
-
-    /** Reduces a symmetric matrix to tridiagonal form (spectrum/tridiagonal.h). */
-    void (*tridiagonalize)(const struct mm_tridiagonal *target);
-
-    /** The largest eigenvalues of a tridiagonal matrix and their eigenvectors (spectrum/tridiagonal.h). Returns
-     * whether all
-     *  of them were found to a relative 1e-8; eigenvectors are orthogonal up to this over the relative gap. */
-    bool (*twisted_vectors)(const struct mm_twisted *target);
-
-    /** Z = Q Z: turns eigenvectors of T into those of the matrix that was reduced.
-     *  @param vectors  [levels][stride], one a column, 64-byte aligned
-     *  @param columns  of vectors; as many as are in whole groups of MM_TWISTED_LANES lie within the stride and are
-     *                  finite */
-    void (*transform_back)(const struct mm_tridiagonal *reduced, double *vectors, size_t stride, int columns);
-
-    /** Adds the diagonals of F F^T that are wanted to the target. */
-    void (*add_projector)(const struct mm_projector *projector);
-};
-
-/** All loops compiled in, widest first; the last one runs everywhere. *count gets their number. */
-const struct mm_band_loops *const *mm_band_loops_list(int *count);
-
-/** The loops of that name if this processor supports them; NULL name: the widest supported. NULL if there are none.
- */
-const struct mm_band_loops *mm_band_loops_find(const char *name);
+/** The loops for an instruction set, in each precision; they differ in vector length only. */
+const struct mm_collision_loops *const *mm_collision_loops(enum mm_instructions instructions);
 
 #endif

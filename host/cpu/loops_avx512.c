@@ -1,21 +1,7 @@
-/* loops_avx512.c - the loops that work on vectors of 8 doubles. */
+/* loops_avx512.c - the loops of cpu/collision_loops.h on vectors of 8 doubles. */
 #define MM_VECTOR_LENGTH 8
 #include "cpu/collision_loops.h"
-#include "spectrum/projector_loops.h"
-#include "spectrum/tridiagonal_loops.h"
-#include "spectrum/twisted_loops.h"
 
-static bool supported(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq");
-}
+extern const struct mm_collision_loops mm_collision_loops_avx512;
 
-extern const struct mm_collision_loops mm_collision_loops_avx512_single;
-
-static const struct mm_collision_loops collision_loops = MM_COLLISION_LOOPS;
-
-const struct mm_band_loops mm_band_loops_avx512 = {
-    "avx512",       supported,       {&collision_loops, &mm_collision_loops_avx512_single},
-    tridiagonalize, twisted_vectors, transform_back,
-    add_projector};
+const struct mm_collision_loops mm_collision_loops_avx512 = MM_COLLISION_LOOPS;

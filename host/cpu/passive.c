@@ -73,7 +73,7 @@ static void fill_derivative(struct mm_cpu_run *run, struct mm_projector projecto
     projector.bands = run->window.bands;
     projector.target = adjoint;
     projector.target_stride = run->stride;
-    run->loops->add_projector(&projector);
+    run->spectrum_loops->add_projector(&projector);
 }
 
 /** From the whole spectrum. */
@@ -81,7 +81,7 @@ static mm_status dense_passive_energy(struct mm_cpu_run *run, struct mm_projecto
                                       struct mm_error *error)
 {
     const int levels = run->window.levels;
-    run->eigen.loops = run->loops;
+    run->eigen.loops = run->spectrum_loops;
     gather(run);
     if (projector != NULL)
         return mm_eigen_passive_derivative(&run->eigen, levels, false, energy, projector, error);
@@ -97,7 +97,7 @@ static mm_status rough_passive_energy(struct mm_cpu_run *run, struct mm_projecto
                                       struct mm_error *error)
 {
     const struct mm_band_state state = {mm_cpu_run_state(run), run->stride, run->window.levels, run->window.bands};
-    run->low_rank.gram.loops = run->loops;
+    run->low_rank.gram.loops = run->spectrum_loops;
     return mm_low_rank_passive_energy(&run->low_rank, state, run->band_tolerance, projector, energy, error);
 }
 

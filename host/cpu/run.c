@@ -32,12 +32,12 @@ enum {
 };
 
 mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *problem,
-                            const struct mm_band_loops *loops, struct mm_error *error)
+                            enum mm_instructions instructions, struct mm_error *error)
 {
     run->problem = problem;
-    run->loops = loops;
+    run->spectrum_loops = mm_spectrum_loops(instructions);
     for (int i = 0; i < MM_PRECISIONS; i++)
-        run->stores[i].loops = loops->collision[i];
+        run->stores[i].loops = mm_collision_loops(instructions)[i];
     run->levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
     run->batch_ends = calloc(problem->batch_count, sizeof *run->batch_ends);
     run->qubits = calloc(problem->batch_count, sizeof *run->qubits);

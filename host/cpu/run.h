@@ -72,7 +72,7 @@ struct mm_single_part {
 /** Memory and state of one chain. */
 struct mm_cpu_run {
     const struct mm_problem *problem;
-    const struct mm_band_loops *loops;
+    const struct mm_spectrum_loops *spectrum_loops;
     int levels;              /* N, or MM_LEVELS_MAX while the space grows with the state */
     int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
     struct mm_qubit *qubits; /* [batch_count] */
@@ -130,7 +130,7 @@ enum {
 
 /** Prepares a run for a problem, which must outlive it. *run is zero before; free it with mm_cpu_run_free. */
 mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *problem,
-                            const struct mm_band_loops *loops, struct mm_error *error);
+                            enum mm_instructions instructions, struct mm_error *error);
 
 void mm_cpu_run_free(struct mm_cpu_run *run);
 

@@ -26,15 +26,11 @@
 
 #include <math.h>
 
+#include "base/inline.h"
+
 #ifndef MM_REAL
 #define MM_REAL   double
 #define MM_SCALAR double
-#endif
-
-#ifdef __CUDACC__
-#define MM_INLINE __host__ __device__ __forceinline__ static
-#else
-#define MM_INLINE static inline __attribute__((always_inline, unused))
 #endif
 
 /** The qubit state of Eq. 2 as the weights of Phi = excited Phi_e + ground Phi_g + coherence Phi_x. */

@@ -12,7 +12,6 @@
 #include <lapacke.h>
 
 #include "solver/band_layout.h"
-#include "cpu/loops.h"
 #include "spectrum/eigen.h"
 #include "base/memory.h"
 #include "spectrum/tridiagonal.h"
@@ -112,7 +111,7 @@ struct mm_tridiagonal mm_eigen_reduce(struct mm_eigen *eigen, int levels)
         levels,        (size_t)mm_band_columns(levels), eigen->reduced, eigen->values, eigen->below, eigen->scales,
         eigen->scratch};
     if (eigen->loops == NULL)
-        eigen->loops = mm_band_loops_find(NULL);
+        eigen->loops = mm_spectrum_loops(mm_instructions_find(NULL));
     copy_for_reduction(eigen->matrix, levels, &reduced);
     eigen->loops->tridiagonalize(&reduced);
     memcpy(mm_eigen_row(eigen, levels, MM_EIGEN_DIAGONAL), reduced.diagonal, (size_t)levels * sizeof(double));

@@ -3,8 +3,8 @@
 #define MM_SPECTRUM_EIGEN_H
 
 #include "solver/band_layout.h"
-#include "cpu/loops.h"
 #include "micromaser.h"
+#include "spectrum/loops.h"
 #include "spectrum/tridiagonal.h"
 
 /** Rows of mm_eigen.tridiagonal: T, and what spectrum/passive.c makes of it. */
@@ -21,16 +21,16 @@ enum mm_eigen_row {
 
 /** Reusable memory for matrices up to some number of levels; zero-initialise before the first use. */
 struct mm_eigen {
-    const struct mm_band_loops *loops; /* borrowed; NULL: the widest this processor has */
-    int capacity;                      /* levels the arrays below are made for */
-    double *matrix;                    /* [levels][levels], column-major: input, lower triangle */
-    double *values;                    /* [levels], ascending */
-    double *vectors;                   /* [levels][mm_eigen_stride]: one a column of this, in the order of values */
-    double *reduced;                   /* the matrix while it becomes tridiagonal (spectrum/tridiagonal.h) */
-    double *below;                     /* [levels], its subdiagonal */
-    double *scales;                    /* [levels], of its reflectors */
-    double *tridiagonal;               /* [MM_EIGEN_ROWS][mm_eigen_stride] */
-    double *divided;                   /* [levels][levels], what dstedc finds */
+    const struct mm_spectrum_loops *loops; /* borrowed; NULL: the widest this processor has */
+    int capacity;                          /* levels the arrays below are made for */
+    double *matrix;                        /* [levels][levels], column-major: input, lower triangle */
+    double *values;                        /* [levels], ascending */
+    double *vectors;     /* [levels][mm_eigen_stride]: one a column of this, in the order of values */
+    double *reduced;     /* the matrix while it becomes tridiagonal (spectrum/tridiagonal.h) */
+    double *below;       /* [levels], its subdiagonal */
+    double *scales;      /* [levels], of its reflectors */
+    double *tridiagonal; /* [MM_EIGEN_ROWS][mm_eigen_stride] */
+    double *divided;     /* [levels][levels], what dstedc finds */
     double *scratch;
     double *work;
     int *integer_work;

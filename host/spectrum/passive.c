@@ -11,7 +11,6 @@
 
 #include <cblas.h>
 
-#include "cpu/loops.h"
 #include "spectrum/eigen.h"
 #include "solver/spectrum.h"
 

@@ -4,8 +4,8 @@
  * end of a tile.
  */
 #include "solver/band_layout.h"
-#include "cpu/loops.h"
 #include "base/lanes.h"
+#include "spectrum/loops.h"
 
 enum { TILE = 4 };
 

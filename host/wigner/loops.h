@@ -1,4 +1,4 @@
-/* loops.h - the loops of the Wigner function, included once per instruction set (wigner_*.c).
+/* loops.h - the loops of the Wigner function, included once per instruction set (wigner/loops_*.c).
  *
  * The includer defines MM_VECTOR_LENGTH (doubles a vector) and MM_GROUP_VECTORS (vectors that advance together).
  * Lanes are points. A term of the series costs three multiply-adds a point, and reads 24 bytes for the whole group:

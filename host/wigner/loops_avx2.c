@@ -3,4 +3,4 @@
 #define MM_GROUP_VECTORS 4
 #include "wigner/loops.h"
 
-const struct mm_wigner_loops mm_wigner_loops_avx2 = {"avx2", tile};
+const struct mm_wigner_loops mm_wigner_loops_avx2 = {tile};

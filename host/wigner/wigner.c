@@ -12,29 +12,18 @@
 #include <string.h>
 
 #include "solver/backend.h"
-#include "cpu/loops.h"
 #include "wigner/wigner.h"
 
-extern const struct mm_wigner_loops mm_wigner_loops_portable;
-#if MM_X86
-extern const struct mm_wigner_loops mm_wigner_loops_avx2;
-extern const struct mm_wigner_loops mm_wigner_loops_avx512;
-#endif
+#define DECLARE(name) extern const struct mm_wigner_loops mm_wigner_loops_##name;
+MM_INSTRUCTIONS_LIST(DECLARE)
+#undef DECLARE
 
-const struct mm_wigner_loops *mm_wigner_loops_find(const char *name)
+const struct mm_wigner_loops *mm_wigner_loops(enum mm_instructions instructions)
 {
-    static const struct mm_wigner_loops *const list[] = {
-#if MM_X86
-        &mm_wigner_loops_avx512,
-        &mm_wigner_loops_avx2,
-#endif
-        &mm_wigner_loops_portable,
-    };
-    const struct mm_band_loops *supported = mm_band_loops_find(name);
-    for (size_t i = 0; supported != NULL && i < sizeof list / sizeof *list; i++)
-        if (strcmp(supported->name, list[i]->name) == 0)
-            return list[i];
-    return NULL;
+#define ROW(name) &mm_wigner_loops_##name,
+    static const struct mm_wigner_loops *const list[MM_INSTRUCTIONS_COUNT] = {MM_INSTRUCTIONS_LIST(ROW)};
+#undef ROW
+    return list[instructions];
 }
 
 /* -------------------------------------------------------------------------------------------------- grid */
@@ -82,9 +71,10 @@ static mm_status sum_all(const struct mm_solver_options *options, struct mm_wign
     if (status != MM_OK)
         return status;
     work->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
-    work->loops = mm_wigner_loops_find(options->instructions);
-    if (work->loops == NULL)
+    const enum mm_instructions instructions = mm_instructions_find(options->instructions);
+    if (instructions == MM_INSTRUCTIONS_NONE)
         return mm_fail(error, MM_ERROR_INPUT, "instructions '%s': not supported here", options->instructions);
+    work->loops = mm_wigner_loops(instructions);
     return backend->wigner(work, error);
 }
 

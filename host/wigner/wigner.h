@@ -12,6 +12,7 @@
 #ifndef MM_WIGNER_WIGNER_H
 #define MM_WIGNER_WIGNER_H
 
+#include "base/instructions.h"
 #include "micromaser.h"
 
 enum {
@@ -54,16 +55,14 @@ enum mm_wigner_sum {
 
 /** Loops compiled for one instruction set. They differ in vector length only. */
 struct mm_wigner_loops {
-    const char *name; /* one of mm_band_loops, whose `supported` tells whether it runs here */
-
     /** The sums of MM_WIGNER_TILE points.
      *  @param x, p  [MM_WIGNER_TILE], aligned to 64 bytes
      *  @param sums  [MM_WIGNER_SUMS][MM_WIGNER_TILE], out, aligned to 64 bytes */
     void (*tile)(const struct mm_wigner_series *series, const double *x, const double *p, double *sums);
 };
 
-/** The loops of that name (NULL: the widest) if this processor supports them, else NULL. */
-const struct mm_wigner_loops *mm_wigner_loops_find(const char *name);
+/** The loops for an instruction set. */
+const struct mm_wigner_loops *mm_wigner_loops(enum mm_instructions instructions);
 
 /** The distinct magnitudes of the points of an axis, and which points have each of them. */
 struct mm_half_axis {

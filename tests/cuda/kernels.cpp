@@ -128,7 +128,7 @@ cpu_course run_on_cpu(const protocol &given, const mm_point &point, int64_t end,
     mm_error error = {};
     mm_cpu_run run = {};
     cpu_course course;
-    assert_ok(mm_cpu_run_create(&run, &given.problem, mm_band_loops_find("portable"), &error), error);
+    assert_ok(mm_cpu_run_create(&run, &given.problem, mm_instructions_find("portable"), &error), error);
     assert_ok(mm_cpu_run_start(&run, &point, derivative, nullptr, &error), error);
     for (int64_t k = 0; k <= end; k++) {
         course.windows.push_back(run.window);
@@ -748,7 +748,7 @@ std::vector<double> gradients_on_cpu(const protocol &given)
         mm_cpu_run run = {};
         mm_evaluation evaluation = {};
         std::vector<mm_channel_gradient> gradient(given.batches.size());
-        assert_ok(mm_cpu_run_create(&run, &given.problem, mm_band_loops_find("portable"), &error), error);
+        assert_ok(mm_cpu_run_create(&run, &given.problem, mm_instructions_find("portable"), &error), error);
         assert_ok(mm_cpu_evaluate(&run, &plans, &point, &evaluation, gradient.data(), &error), error);
         mm_cpu_run_free(&run);
         for (const mm_channel_gradient &share : gradient)

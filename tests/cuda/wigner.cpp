@@ -55,7 +55,8 @@ void check(int levels, std::vector<double> density, const std::vector<double> &x
     state.density = density.data();
     assert_int_equal(mm_wigner_series_create(&series, &state, &error), MM_OK);
     assert_int_equal(mm_wigner_points_create(&points, &grid, &error), MM_OK);
-    mm_wigner_work work = {&series, &points, &grid, mm_wigner_loops_find("portable"), 1, expected.data()};
+    mm_wigner_work work = {&series, &points,        &grid, mm_wigner_loops(mm_instructions_find("portable")),
+                           1,       expected.data()};
     assert_int_equal(mm_cpu_wigner(&work, &error), MM_OK);
     work.wigner = found.data();
     if (mm_cuda_wigner(&work, &error) != MM_OK)

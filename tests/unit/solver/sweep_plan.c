@@ -116,7 +116,7 @@ static struct mm_channel_gradient gradient_with(const struct stream *stream, con
     struct mm_cpu_run run = {0};
     struct mm_evaluation evaluation;
     struct mm_channel_gradient gradient;
-    assert_int_equal(mm_cpu_run_create(&run, &stream->problem, mm_band_loops_find(NULL), NULL), MM_OK);
+    assert_int_equal(mm_cpu_run_create(&run, &stream->problem, mm_instructions_find(NULL), NULL), MM_OK);
     assert_int_equal(mm_cpu_evaluate(&run, plans, &stream->point, &evaluation, &gradient, NULL), MM_OK);
     mm_cpu_run_free(&run);
     return gradient;

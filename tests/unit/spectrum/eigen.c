@@ -48,7 +48,8 @@ struct spectrum {
     struct mm_eigen eigen;
 };
 
-static void draw_spectrum(struct spectrum *spectrum, const struct mm_band_loops *loops, int kind, uint64_t *random)
+static void draw_spectrum(struct spectrum *spectrum, const struct mm_spectrum_loops *loops, int kind,
+                          uint64_t *random)
 {
     const int levels = spectrum->levels = random_integer(random, 1, LEVELS_MOST);
     double copy[LEVELS_MOST * LEVELS_MOST];
@@ -71,14 +72,12 @@ typedef void (*spectrum_check)(struct spectrum *spectrum);
 /** Runs a check on random matrices with every instruction set this processor has; memory is reused throughout. */
 static void for_all_loops(spectrum_check check)
 {
-    int count;
-    const struct mm_band_loops *const *list = mm_band_loops_list(&count);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < MM_INSTRUCTIONS_COUNT; i++) {
         struct spectrum *spectrum = calloc(1, sizeof *spectrum);
         uint64_t random = 7;
         assert_non_null(spectrum);
-        for (int k = 0; k < CASES && list[i]->supported(); k++) {
-            draw_spectrum(spectrum, list[i], k % KINDS, &random);
+        for (int k = 0; k < CASES && mm_instructions_supported((enum mm_instructions)i); k++) {
+            draw_spectrum(spectrum, mm_spectrum_loops((enum mm_instructions)i), k % KINDS, &random);
             check(spectrum);
         }
         mm_eigen_free(&spectrum->eigen);
@@ -194,26 +193,26 @@ static void derivatives_are_those_of_lapack(void **state)
 {
     (void)state;
     static const double decays[] = {0.2, 0.5, 0.8, 0.97};
-    int count, by_lapack = 0;
-    const struct mm_band_loops *const *list = mm_band_loops_list(&count);
+    int by_lapack = 0;
     struct spectrum *spectrum = calloc(1, sizeof *spectrum);
     uint64_t random = 21;
     assert_non_null(spectrum);
-    for (int i = 0; i < 40 * count; i++) {
+    for (int i = 0; i < 40 * MM_INSTRUCTIONS_COUNT; i++) {
         struct mm_projector projector;
         double energy, scales[LEVELS_MOST], found[LEVELS_MOST * LEVELS_MOST], expected[LEVELS_MOST * LEVELS_MOST];
-        const bool pairs = i / count % 8 >= 6;
-        spectrum->eigen.loops = list[i % count];
-        if (!list[i % count]->supported())
+        const bool pairs = i / MM_INSTRUCTIONS_COUNT % 8 >= 6;
+        spectrum->eigen.loops = mm_spectrum_loops((enum mm_instructions)(i % MM_INSTRUCTIONS_COUNT));
+        if (!mm_instructions_supported((enum mm_instructions)(i % MM_INSTRUCTIONS_COUNT)))
             continue;
-        draw_state(spectrum, decays[i / count % 4], pairs, &random);
+        draw_state(spectrum, decays[i / MM_INSTRUCTIONS_COUNT % 4], pairs, &random);
         const int levels = spectrum->levels;
         for (int n = 0; n < levels; n++)
             scales[n] = random_uniform(&random);
         assert_int_equal(mm_eigen_passive_derivative(&spectrum->eigen, levels, false, &energy, &projector, NULL),
                          MM_OK);
         multiply_out(&projector, found);
-        by_lapack += !pairs && projector.count == levels && pow(decays[i / count % 4], levels) < 1e-14;
+        by_lapack +=
+            !pairs && projector.count == levels && pow(decays[i / MM_INSTRUCTIONS_COUNT % 4], levels) < 1e-14;
         assert_int_equal(mm_eigen_solve(&spectrum->eigen, levels, true, NULL), MM_OK);
         derivative_of_vectors(&spectrum->eigen, levels, expected);
         assert_double_near(energy, mm_eigen_passive_energy(&spectrum->eigen, levels), 1e-12);
@@ -232,10 +231,8 @@ static void projectors_fill_their_window(void **state)
 {
     (void)state;
     enum { MOST = 37, MOST_STRIDE = 80 };
-    int count;
-    const struct mm_band_loops *const *list = mm_band_loops_list(&count);
     uint64_t random = 5;
-    for (int i = 0; i < 60 * count; i++) {
+    for (int i = 0; i < 60 * MM_INSTRUCTIONS_COUNT; i++) {
         static _Alignas(64) double factor[MOST * 48];
         static _Alignas(64) double target[(MOST + 1) * MOST_STRIDE];
         const int levels = random_integer(&random, 1, MOST), columns = random_integer(&random, 1, levels);
@@ -247,7 +244,7 @@ static void projectors_fill_their_window(void **state)
                                                .bands = random_integer(&random, 1, levels),
                                                .target = target,
                                                .target_stride = mm_band_stride(levels)};
-        if (!list[i % count]->supported())
+        if (!mm_instructions_supported((enum mm_instructions)(i % MM_INSTRUCTIONS_COUNT)))
             continue;
         assert_true(projector.target_stride <= MOST_STRIDE);
         for (int n = 0; n < levels; n++)
@@ -256,7 +253,7 @@ static void projectors_fill_their_window(void **state)
         for (size_t j = 0; j < sizeof target / sizeof target[0]; j++)
             target[j] = 0.25;
         multiply_out(&projector, dense);
-        list[i % count]->add_projector(&projector);
+        mm_spectrum_loops((enum mm_instructions)(i % MM_INSTRUCTIONS_COUNT))->add_projector(&projector);
         for (int d = 0; d <= MOST; d++)
             for (int m = 0; m < (int)projector.target_stride; m++) {
                 const bool inside = d < projector.bands && m + d < levels;
