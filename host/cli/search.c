@@ -11,6 +11,7 @@
 #include "disk/patience.h"
 #include "cli/progress.h"
 #include "store/store.h"
+#include "store/task_share.h"
 #include "search/search.h"
 #include "solver/backend.h"
 #include "base/text.h"
@@ -50,7 +51,7 @@ struct search_run {
     struct mm_run_info info;
     struct mm_solver *solver;
     struct mm_store *store;
-    struct mm_task_share share; /* where there are several tasks */
+    struct mm_share share; /* where there are several tasks */
     struct mm_plan *plan;
     bool resumes;            /* an earlier run is gone on with */
     int64_t finished_before; /* chains of this task that it had finished */
@@ -201,7 +202,7 @@ static mm_status open_store(struct search_run *current, struct mm_error *error)
 static mm_status make_plan(struct search_run *current, struct mm_error *error)
 {
     const double *losses = mm_store_losses(current->store);
-    const struct mm_task_share *share = current->task.count > 1 ? &current->share : NULL;
+    const struct mm_share *share = current->task.count > 1 ? &current->share : NULL;
     int64_t needed = 0;
     mm_status status = MM_OK;
     if (share != NULL)
@@ -419,7 +420,7 @@ static int run(const struct search_command *command, char *command_line)
     else if (!show_complete(&current, &code))
         code = search_and_store(&current);
     mm_plan_free(current.plan);
-    mm_task_share_free(&current.share);
+    mm_share_free(&current.share);
     mm_store_close(current.store);
     mm_solver_close(current.solver);
     mm_config_free(&current.config);

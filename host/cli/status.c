@@ -67,7 +67,7 @@ static mm_status find_task(const struct status_command *command, struct mm_task 
 }
 
 /* Counts what is finished and what is missing, in the grid and in a share of it (NULL: all). */
-static void count_chains(struct cli_run_status *run, const struct mm_task_share *share)
+static void count_chains(struct cli_run_status *run, const struct mm_share *share)
 {
     const int64_t starts = run->config->starts;
     run->total = mm_config_chains(run->config);
@@ -79,7 +79,7 @@ static void count_chains(struct cli_run_status *run, const struct mm_task_share 
         for (int64_t s = 0; s < needed; s++)
             if (isnan(losses[s])) {
                 missing++;
-                run->share_missing += mm_task_share_has(share, cell * starts + s);
+                run->share_missing += mm_share_has(share, cell * starts + s);
             }
         run->finished += needed - missing;
         run->missing += missing;
@@ -89,13 +89,13 @@ static void count_chains(struct cli_run_status *run, const struct mm_task_share 
 
 static mm_status count_share(struct cli_run_status *run, struct mm_error *error)
 {
-    struct mm_task_share share = {0};
+    struct mm_share share = {0};
     mm_status status = MM_OK;
     if (run->task.count > 1)
         status = mm_task_share_view(&share, &run->share_known, run->path, run->config, &run->task, error);
     if (status == MM_OK)
         count_chains(run, run->share_known ? &share : NULL);
-    mm_task_share_free(&share);
+    mm_share_free(&share);
     return status;
 }
 

@@ -11,7 +11,7 @@ enum { SOURCES_MAX = 2 }; /* of a grid point: the next lower lambda and the next
 struct mm_plan {
     const struct mm_config *config;
     const double *losses;
-    const struct mm_task_share *share;
+    const struct mm_share *share;
     int64_t chain_count;
     int64_t cell_count;
     int32_t *lower_g;                /* [g_count]: position of the next lower value, -1 for the lowest */
@@ -161,7 +161,7 @@ bool mm_plan_wants(const struct mm_plan *plan, int64_t index)
 
 static bool is_to_be_run(const struct mm_plan *plan, int64_t index)
 {
-    return isnan(plan->losses[index]) && mm_task_share_has(plan->share, index) && mm_plan_wants(plan, index);
+    return isnan(plan->losses[index]) && mm_share_has(plan->share, index) && mm_plan_wants(plan, index);
 }
 
 static bool is_random(const struct mm_plan *plan, int64_t index)
@@ -213,7 +213,7 @@ static void count_cell(struct mm_plan *plan, int64_t cell, int sign)
 {
     int64_t first = cell * plan->config->starts;
     for (int64_t i = first; i < first + starts_needed(plan, cell); i++) {
-        bool own = mm_task_share_has(plan->share, i);
+        bool own = mm_share_has(plan->share, i);
         plan->own_needed += sign * own;
         plan->own_finished += sign * (own && !isnan(plan->losses[i]));
     }
@@ -235,7 +235,7 @@ void mm_plan_ended(struct mm_plan *plan, int64_t index)
 {
     int64_t cell = index / plan->config->starts;
     bool counts = index % plan->config->starts < starts_needed(plan, cell);
-    plan->own_finished += counts && mm_task_share_has(plan->share, index);
+    plan->own_finished += counts && mm_share_has(plan->share, index);
     if (plan->needed == NULL)
         return;
     int64_t needed =
@@ -284,7 +284,7 @@ static mm_status prepare(struct mm_plan *plan, struct mm_error *error)
 }
 
 mm_status mm_plan_create(struct mm_plan **plan, const struct mm_config *config, const double *losses,
-                         const struct mm_task_share *share, struct mm_error *error)
+                         const struct mm_share *share, struct mm_error *error)
 {
     struct mm_plan *created = malloc(sizeof *created);
     if (created == NULL)

@@ -2,7 +2,7 @@
 #ifndef MM_SEARCH_PLAN_H
 #define MM_SEARCH_PLAN_H
 
-#include "store/task_share.h"
+#include "chain/share.h"
 
 /** The chains of a configuration that this process still has to run.
  *
@@ -20,7 +20,7 @@ struct mm_plan;
 /** @param losses  [chains], borrowed: as mm_store_losses; whoever takes the end of a chain writes its loss there
  *  @param share   which chains are this process's (copied pointer, borrowed); NULL: all */
 mm_status mm_plan_create(struct mm_plan **plan, const struct mm_config *config, const double *losses,
-                         const struct mm_task_share *share, struct mm_error *error);
+                         const struct mm_share *share, struct mm_error *error);
 
 /** Number of the next chain to run, or -1 if none can be run now. A start from a neighbour waits for the
  * neighbour's random starts; `idle` says that nothing is running that could end this wait: such chains are then

@@ -1,12 +1,11 @@
-/* task_share.c - the share of one task in the chains that a run still misses.
+/* task_share.c - the file in which the tasks of a run agree on their shares of the chains that are missing.
  *
  * OUTPUT.share.<round> holds, little-endian,
  *
- *     "MMSHARE1" | uint64 fingerprint | int64 tasks | int64 units | one bit a unit: it was missing | uint32 CRC of
- * all before
+ *     "MMSHARE1" | uint64 fingerprint | int64 tasks | int64 units | one bit a unit: it was missing
+ *     | uint32 CRC of all before
  *
- * and is never changed after it has appeared. Task I of T has the I-th, (I + T)-th, .. unit of those that were
- * missing.
+ * and is never changed after it has appeared.
  */
 #include <errno.h>
 #include <math.h>
@@ -37,32 +36,12 @@ struct heading {
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is written as it lies in memory");
 _Static_assert(sizeof(struct heading) == 32, "the heading has no gaps");
 
-static size_t bitmap_size(int64_t units)
-{
-    return (size_t)(units + 7) / 8;
-}
-
-static bool has_bit(const unsigned char *bits, int64_t unit)
-{
-    return (bits[unit / 8] >> (unit % 8) & 1) != 0;
-}
-
-static void set_bit(unsigned char *bits, int64_t unit)
-{
-    bits[unit / 8] = (unsigned char)(bits[unit / 8] | 1 << (unit % 8));
-}
-
-static int64_t chains_of_unit(const struct mm_config *config)
-{
-    return config->agree > 0 ? config->starts : 1;
-}
-
 static struct heading make_heading(const struct mm_config *config, const struct mm_task *task)
 {
     struct heading heading = {
         .fingerprint = mm_run_fingerprint(config),
         .tasks = task->count,
-        .units = mm_config_chains(config) / chains_of_unit(config),
+        .units = mm_config_chains(config) / mm_share_chains_of_unit(config),
     };
     memcpy(heading.magic, MAGIC, sizeof heading.magic);
     return heading;
@@ -70,7 +49,7 @@ static struct heading make_heading(const struct mm_config *config, const struct 
 
 static size_t file_size(int64_t units)
 {
-    return sizeof(struct heading) + bitmap_size(units) + sizeof(uint32_t);
+    return sizeof(struct heading) + mm_share_bitmap_size(units) + sizeof(uint32_t);
 }
 
 static char *share_path(const char *output, const struct mm_task *task, struct mm_error *error)
@@ -106,28 +85,9 @@ static bool is_intact(const unsigned char *content, size_t size, const struct he
            crc == (uint32_t)crc32(0, content, (uInt)(size - sizeof crc));
 }
 
-/* Marks every T-th unit that was missing, from the I-th on; the others are somebody's too, should they turn out to
- * be damaged later. */
-static mm_status take_share(struct mm_task_share *share, const struct mm_config *config, const struct mm_task *task,
-                            const unsigned char *missing, int64_t units, struct mm_error *error)
-{
-    share->starts = chains_of_unit(config);
-    share->units = calloc(bitmap_size(units), 1);
-    if (share->units == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for the share of a task in %lld chains",
-                       (long long)mm_config_chains(config));
-    int64_t rank = 0;
-    for (int64_t unit = 0; unit < units; unit++) {
-        int64_t turn = has_bit(missing, unit) ? rank++ : unit;
-        if (turn % task->count == task->index)
-            set_bit(share->units, unit);
-    }
-    return MM_OK;
-}
-
 /* Reads the file of the round; *found is false if there is none. */
-static mm_status read_share(struct mm_task_share *share, bool *found, const char *path,
-                            const struct mm_config *config, const struct mm_task *task, struct mm_error *error)
+static mm_status read_share(struct mm_share *share, bool *found, const char *path, const struct mm_config *config,
+                            const struct mm_task *task, struct mm_error *error)
 {
     const struct heading heading = make_heading(config, task);
     size_t size = file_size(heading.units);
@@ -145,7 +105,7 @@ static mm_status read_share(struct mm_task_share *share, bool *found, const char
         status = mm_fail(error, MM_ERROR_INPUT,
                          "%s: is damaged or of another run; remove it if no task of this run is active", path);
     else if (*found)
-        status = take_share(share, config, task, content + sizeof heading, heading.units, error);
+        status = mm_share_create(share, config, task->index, task->count, content + sizeof heading, error);
     free(content);
     return status;
 }
@@ -178,7 +138,7 @@ static mm_status write_share(const char *path, const struct mm_config *config, c
     memcpy(content, &heading, sizeof heading);
     for (int64_t unit = 0; unit < heading.units; unit++)
         if (is_missing(config, losses, unit))
-            set_bit(content + sizeof heading, unit);
+            mm_share_set_bit(content + sizeof heading, unit);
     uint32_t crc = (uint32_t)crc32(0, content, (uInt)(size - sizeof crc));
     memcpy(content + size - sizeof crc, &crc, sizeof crc);
     mm_status status = mm_output_file_create(&file, path, true, error);
@@ -195,7 +155,7 @@ static mm_status write_share(const char *path, const struct mm_config *config, c
 
 /* ---------------------------------------------------------------------------------------- interface */
 
-mm_status mm_task_share_view(struct mm_task_share *share, bool *found, const char *output,
+mm_status mm_task_share_view(struct mm_share *share, bool *found, const char *output,
                              const struct mm_config *config, const struct mm_task *task, struct mm_error *error)
 {
     char *path = share_path(output, task, error);
@@ -206,7 +166,7 @@ mm_status mm_task_share_view(struct mm_task_share *share, bool *found, const cha
     return status;
 }
 
-mm_status mm_task_share_open(struct mm_task_share *share, const char *output, const struct mm_config *config,
+mm_status mm_task_share_open(struct mm_share *share, const char *output, const struct mm_config *config,
                              const struct mm_task *task, const double *losses, struct mm_error *error)
 {
     bool found = false;
@@ -223,17 +183,6 @@ mm_status mm_task_share_open(struct mm_task_share *share, const char *output, co
     }
     free(path);
     return status;
-}
-
-bool mm_task_share_has(const struct mm_task_share *share, int64_t index)
-{
-    return share == NULL || has_bit(share->units, index / share->starts);
-}
-
-void mm_task_share_free(struct mm_task_share *share)
-{
-    free(share->units);
-    *share = (struct mm_task_share){0};
 }
 
 /* Removes the files whose names begin with `beginning` and ".share.". */

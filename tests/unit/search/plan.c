@@ -218,7 +218,7 @@ static void waiting_chains_are_passed_over_when_idle(void **state)
     (void)state;
     static unsigned char own = 0x3; /* chains 0 and 1 of 8 are another's: see below */
     struct fixture fixture;
-    struct mm_task_share share = {.starts = 1, .units = &own};
+    struct mm_share share = {.starts = 1, .units = &own};
     make_fixture(&fixture, "g = 1", "1,10", "starts = 4\nneighbour_starts = 1");
     mm_plan_free(fixture.plan);
     own = 0xfc; /* ours: 2 .. 7 */

@@ -57,10 +57,10 @@ static struct mm_task make_task(int64_t index, int64_t count, const char *round)
     return task;
 }
 
-static struct mm_task_share open_share(const struct fixture *fixture, const struct mm_config *config, int64_t index,
-                                       int64_t count, const char *round)
+static struct mm_share open_share(const struct fixture *fixture, const struct mm_config *config, int64_t index,
+                                  int64_t count, const char *round)
 {
-    struct mm_task_share share = {0};
+    struct mm_share share = {0};
     struct mm_error error = {0};
     const struct mm_task task = make_task(index, count, round);
     if (mm_task_share_open(&share, fixture->output, config, &task, fixture->losses, &error) != MM_OK)
@@ -75,17 +75,17 @@ static void shares_are_stable_while_chains_end(void **state)
     struct fixture *fixture = *state;
     fixture->losses[4] = -1.0; /* there before the round began */
     for (int64_t task = 0; task < 5; task++) {
-        struct mm_task_share share = open_share(fixture, &fixture->config, task, 5, "r1");
+        struct mm_share share = open_share(fixture, &fixture->config, task, 5, "r1");
         int64_t rank = 0;
         for (int64_t i = 0; i < CHAINS; i++) {
             bool expected = i != 4 && rank++ % 5 == task;
-            assert_int_equal(mm_task_share_has(&share, i), i == 4 ? task == 4 : expected);
+            assert_int_equal(mm_share_has(&share, i), i == 4 ? task == 4 : expected);
             if (expected) {
                 assert_false(fixture->losses[i] < 1.0); /* NAN */
                 fixture->losses[i] = -0.1;
             }
         }
-        mm_task_share_free(&share);
+        mm_share_free(&share);
     }
     for (int i = 0; i < CHAINS; i++)
         assert_true(fixture->losses[i] < 1.0); /* not NAN */
@@ -95,19 +95,19 @@ static void shares_are_stable_while_chains_end(void **state)
 static void a_new_round_shares_what_is_left(void **state)
 {
     struct fixture *fixture = *state;
-    struct mm_task_share first = open_share(fixture, &fixture->config, 0, 4, "r1");
+    struct mm_share first = open_share(fixture, &fixture->config, 0, 4, "r1");
     for (int64_t i = 0; i < CHAINS; i++)
         if (i % 4 != 3) /* the last task of the first round was lost */
             fixture->losses[i] = -0.1;
-    mm_task_share_free(&first);
+    mm_share_free(&first);
     for (int64_t task = 0; task < 3; task++) {
-        struct mm_task_share share = open_share(fixture, &fixture->config, task, 3, "r2");
+        struct mm_share share = open_share(fixture, &fixture->config, task, 3, "r2");
         int64_t own = 0;
         for (int64_t i = 0; i < CHAINS; i++) {
-            own += mm_task_share_has(&share, i) && i % 4 == 3;
+            own += mm_share_has(&share, i) && i % 4 == 3;
         }
         assert_int_equal(own, 3);
-        mm_task_share_free(&share);
+        mm_share_free(&share);
     }
 }
 
@@ -120,11 +120,11 @@ static void grid_points_stay_together_with_agree(void **state)
     for (int64_t i = 0; i < 2; i++)
         fixture->losses[9 + i] = -0.5; /* the second grid point has enough starts */
     for (int64_t task = 0; task < 2; task++) {
-        struct mm_task_share share = open_share(fixture, &config, task, 2, "r1");
+        struct mm_share share = open_share(fixture, &config, task, 2, "r1");
         static const int64_t owner[] = {0, 1, 1, 0};
         for (int64_t i = 0; i < CHAINS; i++)
-            assert_int_equal(mm_task_share_has(&share, i), owner[i / 9] == task);
-        mm_task_share_free(&share);
+            assert_int_equal(mm_share_has(&share, i), owner[i / 9] == task);
+        mm_share_free(&share);
     }
     mm_config_free(&config);
 }
@@ -132,18 +132,18 @@ static void grid_points_stay_together_with_agree(void **state)
 static void a_viewer_creates_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    struct mm_task_share share = {0};
+    struct mm_share share = {0};
     const struct mm_task task = make_task(1, 3, "r1");
     bool found = true;
     assert_int_equal(mm_task_share_view(&share, &found, fixture->output, &fixture->config, &task, NULL), MM_OK);
     assert_false(found);
-    struct mm_task_share opened = open_share(fixture, &fixture->config, 1, 3, "r1");
+    struct mm_share opened = open_share(fixture, &fixture->config, 1, 3, "r1");
     assert_int_equal(mm_task_share_view(&share, &found, fixture->output, &fixture->config, &task, NULL), MM_OK);
     assert_true(found);
     for (int64_t i = 0; i < CHAINS; i++)
-        assert_int_equal(mm_task_share_has(&share, i), mm_task_share_has(&opened, i));
-    mm_task_share_free(&share);
-    mm_task_share_free(&opened);
+        assert_int_equal(mm_share_has(&share, i), mm_share_has(&opened, i));
+    mm_share_free(&share);
+    mm_share_free(&opened);
 }
 
 /* Any changed byte, and any other length, is noticed. */
@@ -151,8 +151,8 @@ static void damage_is_noticed(void **state)
 {
     struct fixture *fixture = *state;
     const struct mm_task task = make_task(0, 2, "r1");
-    struct mm_task_share share = open_share(fixture, &fixture->config, 0, 2, "r1");
-    mm_task_share_free(&share);
+    struct mm_share share = open_share(fixture, &fixture->config, 0, 2, "r1");
+    mm_share_free(&share);
     char path[128];
     snprintf(path, sizeof path, "%s.share.r1", fixture->output);
     struct stat status;
@@ -178,7 +178,7 @@ static void damage_is_noticed(void **state)
         assert_int_equal(truncate(path, status.st_size), 0);
     }
     share = open_share(fixture, &fixture->config, 0, 2, "r1");
-    mm_task_share_free(&share);
+    mm_share_free(&share);
 }
 
 /* A task that is killed while it writes the shares leaves a hidden file behind. */
@@ -200,8 +200,8 @@ static void another_run_is_refused(void **state)
     struct mm_config other;
     struct mm_error error = {0};
     struct mm_task task = make_task(0, 2, "r1");
-    struct mm_task_share share = open_share(fixture, &fixture->config, 0, 2, "r1");
-    mm_task_share_free(&share);
+    struct mm_share share = open_share(fixture, &fixture->config, 0, 2, "r1");
+    mm_share_free(&share);
     read_grid(&other, "seed = 2\n");
     assert_int_equal(mm_task_share_open(&share, fixture->output, &other, &task, fixture->losses, &error),
                      MM_ERROR_INPUT);
