@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "store/store.h"
 #include "search/search.h"
+#include "solver/backend.h"
 
 enum { SLOTS = 4096, PATH_SIZE = 512 };
 
@@ -40,11 +41,11 @@ size_t mm_solver_preferred_points(const struct mm_solver *solver)
 }
 
 /* L = (c - 0.3)^2 + (q - 0.2)^2 - 1: the direct derivatives by the means of the one free batch are all there is. */
-mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struct mm_point *points,
-                             struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
-                             struct mm_error *error)
+static mm_status evaluate(void *context, size_t count, const struct mm_point *points,
+                          struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
+                          struct mm_error *error)
 {
-    (void)solver;
+    (void)context;
     (void)error;
     for (size_t i = 0; i < count; i++) {
         double c = points[i].parameters[0] - 0.3;
@@ -54,6 +55,13 @@ mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struc
         gradients[i] = (struct mm_channel_gradient){0};
     }
     return MM_OK;
+}
+
+mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+                                  struct mm_error *error)
+{
+    (void)solver;
+    return mm_flow_in_rounds(flow, evaluate, NULL, error);
 }
 
 /* ---------------------------------------------------------------------------------------------- keeping */
