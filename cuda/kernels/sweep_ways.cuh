@@ -61,13 +61,6 @@ __host__ __device__ static inline bool mm_way_has_term(const struct mm_way &way,
     return place.term < way.term_count && way.terms[place.term].collision == k;
 }
 
-/** Whether the state before collision k is kept. */
-__host__ __device__ static inline bool mm_way_keeps(const struct mm_way &way, const struct mm_way_place &place,
-                                                    int64_t k)
-{
-    return way.stretches[place.stretch].all_kept || mm_way_has_term(way, place, k);
-}
-
 /** The first collision from k on, which is in the way, whose state is kept; INT64_MAX: there is none. */
 __host__ __device__ static inline int64_t mm_way_next_kept(const struct mm_way &way, int64_t k,
                                                            struct mm_way_place &place)
