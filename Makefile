@@ -203,9 +203,13 @@ $(filter-out deps deps-ci,$(GOALS)): install-and-restart
 else
 
 # ------------------------------------------------------------------------------------------------------ sources
-# Every file of host/ belongs to the library but those of the command line, which make up the program.
+# The program alone has the rooms, and of other rooms the files, that no function of the public header leads to; all
+# else is the library's, which cannot be linked if it needs one of them. Tests and benchmarks look into every room:
+# they link an archive of everything.
 
-PROGRAM_SOURCES := $(sort $(wildcard host/cli/*.c) host/base/json.c)
+PROGRAM_ROOMS   := cli evolve files files/evolution plot store
+PROGRAM_SOURCES := $(sort $(wildcard $(PROGRAM_ROOMS:%=host/%/*.c)) host/base/json.c host/model/noise.c \
+                          host/model/steady_state.c)
 LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*/*.c host/*/*/*.c)))
 TEST_SOURCES    := $(sort $(wildcard tests/unit/*/*.c))
 TEST_SCRIPTS    := $(sort $(wildcard tests/program/*.py tests/cuda/*.sh))
@@ -233,9 +237,9 @@ ifeq ($(MM_WITH_CUDA),0)
 TEST_SCRIPTS := $(filter-out tests/cuda/spills.sh,$(TEST_SCRIPTS))
 endif
 
-HOST_OBJECTS    := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
-LIBRARY_OBJECTS := $(HOST_OBJECTS) $(CUDA_OBJECTS)
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(CUDA_OBJECTS)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
+HOST_OBJECTS    := $(filter-out %/cli/main.o $(CUDA_OBJECTS),$(LIBRARY_OBJECTS) $(PROGRAM_OBJECTS))
 C_TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 EMULATED_TESTS  := $(if $(and $(THRUST_PATH),$(call program,$(CXX))),$(EMULATED_TEST_SOURCES:%.cpp=$(BUILD)/emulation/%))
 TEST_PROGRAMS   := $(C_TEST_PROGRAMS) $(EMULATED_TESTS)
@@ -247,6 +251,7 @@ FUZZ_PROGRAMS   := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
 PROGRAM        := $(BUILD)/micromaser
 STATIC_LIBRARY := $(BUILD)/libmicromaser.a
+EVERYTHING     := $(BUILD)/everything.a
 SONAME         := libmicromaser.so.0
 SHARED_LIBRARY := $(BUILD)/$(SONAME)
 COMPARE_OPTIMA := $(BUILD)/tests/support/compare_optima
@@ -280,7 +285,7 @@ EMULATION_FLAGS = -std=c++17 -DMM_EMULATION -Itests/emulation -Itests -Iinclude 
 
 # Files that change only when their text does, so that nothing is rebuilt unless something changed.
 #   flags         what everything is compiled with
-#   sources       what the library is made of: a file that is gone must leave the archive
+#   sources       what archives are made of: a file that is gone must leave them
 #   git_commit.h  the commit, for the two files that report it; kept where git gives no answer
 # $(call keep,FILE,TEXT); stripped, because GNU make 4.3 does not always leave out the last line end of a file it reads
 keep = $(if $(call differ,$(strip $(file <$(1))),$(strip $(2))),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
@@ -290,7 +295,7 @@ GIT_COMMIT_HEADER := $(BUILD)/git_commit.h
 ifneq ($(filter-out deps deps-ci $(GOALS_WITHOUT_NEEDS),$(GOALS)),)
 GIT_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 $(call keep,$(BUILD)/flags,$(CC) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LDLIBS))
-$(call keep,$(BUILD)/sources,$(LIBRARY_SOURCES) $(CUDA_OBJECTS))
+$(call keep,$(BUILD)/sources,$(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(CUDA_OBJECTS))
 $(if $(CUDA_OBJECTS),$(call keep,$(BUILD)/cuda/flags,$(NVCC) $(NVCC_FLAGS)))
 $(call keep,$(BUILD)/emulation/flags,$(CXX) $(EMULATION_FLAGS))
 ifneq ($(or $(GIT_COMMIT),$(if $(wildcard $(GIT_COMMIT_HEADER)),,none)),)
@@ -312,9 +317,11 @@ $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	$(call say,CC,$<)
 	$(QUIET)$(CC) $(ALL_CFLAGS) $(FILE_FLAGS) -MMD -MP -c $< -o $@
 
-$(STATIC_LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/sources
+$(STATIC_LIBRARY): $(LIBRARY_OBJECTS)
+$(EVERYTHING): $(HOST_OBJECTS) $(CUDA_OBJECTS)
+$(STATIC_LIBRARY) $(EVERYTHING): $(BUILD)/sources
 	$(call say,AR,$@)
-	$(QUIET)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
+	$(QUIET)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(SHARED_LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/sources
 	$(call say,LINK,$@)
@@ -339,9 +346,9 @@ $(KERNEL_TABLE): cuda/kernel_table.sh $(CUDA_OBJECTS)
 	$(QUIET)$< $(CUDA_OBJECTS:.o=.log) >$@
 	$(QUIET)cat $@
 
-$(C_TEST_PROGRAMS): %: %.o $(STATIC_LIBRARY)
+$(C_TEST_PROGRAMS): %: %.o $(EVERYTHING)
 	$(call say,LINK,$@)
-	$(QUIET)$(LINK) $< $(STATIC_LIBRARY) $(LDLIBS) -lcmocka $(LIBRARY_LIBS) -o $@
+	$(QUIET)$(LINK) $< $(EVERYTHING) $(LDLIBS) -lcmocka $(LIBRARY_LIBS) -o $@
 
 # The CUDA sources as C++ for a device that is a CPU: the same files but the one that looks for CUDA's libraries.
 EMULATION_OBJECTS := $(BUILD)/emulation/host/solver/solver.o $(filter-out $(BUILD)/host/solver/solver.o,$(HOST_OBJECTS)) \
@@ -385,18 +392,18 @@ $(BUILD)/gpu/%.o: %.cpp Makefile $(BUILD)/cuda/flags
 	$(COMPILE_FOR_DEVICE)
 $(BUILD)/gpu/%.o: %.cu Makefile $(BUILD)/cuda/flags
 	$(COMPILE_FOR_DEVICE)
-$(GPU_TESTS) $(BENCH_GPU): %: %.o $(STATIC_LIBRARY)
+$(GPU_TESTS) $(BENCH_GPU): %: %.o $(EVERYTHING)
 	$(call say,LINK,$@)
 	$(QUIET)$(CXX) $(CFLAGS) -fopenmp $(LDFLAGS) $^ $(LDLIBS) $(if $(filter $@,$(GPU_TESTS)),-lcmocka) \
 	    $(LIBRARY_LIBS) -o $@
 
-$(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBRARY)
+$(FUZZ_PROGRAMS): %: %.o $(EVERYTHING)
 	$(call say,LINK,$@)
-	$(QUIET)$(LINK) -fsanitize=fuzzer $< $(STATIC_LIBRARY) $(LDLIBS) $(LIBRARY_LIBS) -o $@
+	$(QUIET)$(LINK) -fsanitize=fuzzer $< $(EVERYTHING) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 
 $(BENCH_CPU): $(BUILD)/bench/machine_limits.o $(BUILD)/bench/collision_loop.o
 $(BENCH_WIGNER): $(BUILD)/bench/machine_limits.o
-$(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(STATIC_LIBRARY)
+$(COMPARE_OPTIMA) $(BENCH_CPU) $(BENCH_WIGNER) $(BENCH_STORE): %: %.o $(EVERYTHING)
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(filter %.o %.a,$^) $(LDLIBS) $(LIBRARY_LIBS) -o $@
 

@@ -446,7 +446,8 @@ MM_API mm_status mm_results_create(struct mm_results *results, const struct mm_c
                                    struct mm_error *error);
 
 /** Runs every chain of the configuration that is needed and not finished in *results yet; with config->agree, the
- *  starts that are not needed stay unfinished.
+ *  starts that are not needed stay unfinished. The program runs the same chains in the same way, and keeps their ends
+ *  on disk instead, where nothing is lost; here they are in memory alone.
  *  The end of a chain depends on the configuration, seed and backend only, bit for bit: not on threads, slots,
  *  or which chains ran beside it.
  *  Returns MM_OK, MM_STOPPED when options->stop was set (finished chains are in *results), or an error. */
@@ -529,8 +530,8 @@ struct mm_run_info {
     const char *host;
 };
 
-/** Writes results and configuration as HDF5 (layout: README.md) to a temporary name beside `path`, syncs and
- *  renames it. Nothing is left behind on failure. Overwrites `path` only if `replace` is true. */
+/** Writes results and configuration as the file of `micromaser search` (HDF5; layout: README.md), for a search that
+ *  was run in memory. It gets a temporary name beside `path`, is synced and renamed. Nothing is left behind on failure. Overwrites `path` only if `replace` is true. */
 MM_API mm_status mm_result_file_write(const char *path, const struct mm_config *config,
                                       const struct mm_results *results, const struct mm_run_info *info,
                                       bool replace, struct mm_error *error);
