@@ -1,5 +1,6 @@
 /* text.c - checks and pieces of text that came from outside. */
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -91,4 +92,29 @@ struct mm_span mm_span_trim(const char *begin, const char *end)
     while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
     return (struct mm_span){begin, (size_t)(end - begin)};
+}
+
+/* Characters of a line that a message shows. */
+static int shown(const char *line)
+{
+    enum { SHOWN = 100 };
+    size_t length = strcspn(line, "\n");
+    return length < SHOWN ? (int)length : SHOWN;
+}
+
+void mm_text_difference(const char *what, const char *there, const char *here, size_t size, char *message)
+{
+    const char *section = "";
+    while (*there != '\0' && *here != '\0') {
+        size_t length = strcspn(there, "\n");
+        if (length != strcspn(here, "\n") || strncmp(there, here, length) != 0)
+            break;
+        if (*there == '[')
+            section = there;
+        there += length + (there[length] == '\n');
+        here += length + (here[length] == '\n');
+    }
+    const bool of_sections = *there == '[' || *here == '[';
+    snprintf(message, size, "belongs to another %s: %s%.*s there '%.*s', here '%.*s'", what,
+             of_sections ? "after " : "", shown(section), section, shown(there), there, shown(here), here);
 }

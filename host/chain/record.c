@@ -2,8 +2,9 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/text.h"
 #include "chain/record.h"
-#include "files/search/types.h"
+#include "chain/columns.h"
 #include "chain/results.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are copied from memory in its byte order");
@@ -26,11 +27,20 @@ uint64_t mm_run_fingerprint(const struct mm_config *config)
     return hash(value, config->text, strlen(config->text));
 }
 
+mm_status mm_run_check_configuration(const char *path, const char *there, const char *here, struct mm_error *error)
+{
+    char difference[MM_ERROR_MESSAGE_SIZE];
+    if (strcmp(there, here) == 0)
+        return MM_OK;
+    mm_text_difference("configuration", there, here, sizeof difference, difference);
+    return mm_fail(error, MM_ERROR_INPUT, "%s: %s", path, difference);
+}
+
 static size_t columns_size(size_t batch_count)
 {
     size_t size = 0;
-    for (size_t i = 0; i < mm_column_count; i++)
-        size += mm_column_size(&mm_columns[i], batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++)
+        size += mm_chain_column_size(&mm_chain_columns[i], batch_count);
     return size;
 }
 
@@ -54,9 +64,9 @@ void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, con
     unsigned char *at = record;
     memcpy(at, &index, NUMBER_SIZE);
     at += NUMBER_SIZE;
-    for (size_t i = 0; i < mm_column_count; i++) {
-        mm_column_take(&mm_columns[i], batch_count, chain, (char *)at);
-        at += mm_column_size(&mm_columns[i], batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++) {
+        mm_chain_column_take(&mm_chain_columns[i], batch_count, chain, (char *)at);
+        at += mm_chain_column_size(&mm_chain_columns[i], batch_count);
     }
     uint32_t crc = checksum(fingerprint, record, (size_t)(at - record));
     memcpy(at, &crc, CRC_SIZE);
@@ -74,10 +84,10 @@ static void take_columns(size_t batch_count, const unsigned char *record, struct
 {
     bool with_parameters = chain->initial != NULL;
     const unsigned char *at = record + NUMBER_SIZE;
-    for (size_t i = 0; i < mm_column_count; i++) {
-        if (with_parameters || mm_columns[i].kind != MM_COLUMN_PARAMETERS)
-            mm_column_put(&mm_columns[i], batch_count, (const char *)at, chain);
-        at += mm_column_size(&mm_columns[i], batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++) {
+        if (with_parameters || mm_chain_columns[i].kind != MM_CHAIN_COLUMN_PARAMETERS)
+            mm_chain_column_put(&mm_chain_columns[i], batch_count, (const char *)at, chain);
+        at += mm_chain_column_size(&mm_chain_columns[i], batch_count);
     }
 }
 

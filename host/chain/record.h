@@ -10,8 +10,11 @@ enum { MM_RESULTS_VERSION = 6 };
  * of MM_RESULTS_VERSION, which changes whenever the program computes other numbers from the same configuration. */
 uint64_t mm_run_fingerprint(const struct mm_config *config);
 
+/** MM_ERROR_INPUT, "PATH: belongs to another configuration: ..", unless two canonical texts are the same. */
+mm_status mm_run_check_configuration(const char *path, const char *there, const char *here, struct mm_error *error);
+
 /** Bytes of a record:
- *      int64 number of the chain | the columns of files/search/types.c, in their order | uint32 CRC
+ *      int64 number of the chain | the columns of chain/columns.c, in their order | uint32 CRC
  *  little-endian, without gaps. The CRC (CRC-32 of zlib) covers the fingerprint of the run and all before it, so
  *  that a record of another run never passes for one of this. */
 size_t mm_record_size(size_t batch_count);

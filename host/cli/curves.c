@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "cli/curves.h"
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "base/numbers.h"
 #include "model/problem.h"
 #include "chain/results.h"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "files/hdf5/root.h"
 #include "disk/output_file.h"
 #include "base/utc_time.h"
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "files/hdf5/root.h"
 #include "plot/gnuplot.h"
 #include "base/numbers.h"
 #include "disk/output_file.h"

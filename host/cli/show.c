@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "files/hdf5/root.h"
 #include "files/table.h"
 #include "base/json.h"
 #include "base/numbers.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/curves.h"
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "base/json.h"
 #include "base/numbers.h"
 #include "model/steady_state.h"

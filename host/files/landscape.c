@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "files/hdf5/driver.h"
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "files/hdf5/write.h"
 #include "evolve/landscape.h"
 

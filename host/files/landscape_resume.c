@@ -3,18 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "evolve/landscape.h"
-#include "files/search/types.h"
-
-/* Compares a text of the file with what it must be. */
-static void check_text(struct mm_hdf5_file *file, const char *name, const char *here)
-{
-    char *there = mm_hdf5_read_text(&file->hdf5, file->file, name);
-    if (there != NULL && strcmp(there, here) != 0)
-        mm_hdf5_fail_on_difference(&file->hdf5, name, there, here);
-    H5free_memory(there);
-}
 
 /* Compares an array of the file with what it must be; NaN equals NaN. */
 static void check_array(struct mm_hdf5_file *file, const char *path, size_t count, const double *here)
@@ -37,8 +27,8 @@ static void check_landscape(struct mm_hdf5_file *file, const struct mm_config *c
 {
     if (file->kind != MM_FILE_LANDSCAPE)
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "is not a landscape");
-    check_text(file, "configuration", config->text);
-    check_text(file, "backend", mm_solver_backend(solver));
+    mm_hdf5_check_text(file, "configuration", "configuration", config->text);
+    mm_hdf5_check_text(file, "backend", "backend", mm_solver_backend(solver));
     check_array(file, "/landscape/c", landscape->c_count, landscape->c);
     check_array(file, "/landscape/q", landscape->q_count, landscape->q);
     check_array(file, "/landscape/g", landscape->cell_count, landscape->g);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "files/evolution/file.h"
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "files/robustness.h"
 
 struct writer {

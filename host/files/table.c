@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/columns.h"
 #include "files/table.h"
+#include "files/hdf5/root.h"
+
+#define END_COLUMN "final" /* where a chain ended */
 
 enum { AXES_MAX = 4, COLUMNS_MAX = 24 };
 
@@ -21,12 +25,14 @@ enum form {
     FORM_TEXTS,      /* over one axis */
     FORM_STATUS,     /* over one axis or more: why an optimiser stopped */
     FORM_LAST,       /* over one axis and the recorded collisions, of which the last is taken */
+    FORM_CHAINS,     /* every column of a chain (chain/columns.h), from the datasets of a group */
+    FORM_BEST,       /* those that the best chain of a grid point has, but for its end, which stands apart */
 };
 
 struct part {
     enum form form;
     const char *name; /* of the column; of parameters, what stands before c1, q1, .. */
-    const char *path;
+    const char *path; /* of the dataset, or the group */
 };
 
 struct specification {
@@ -56,29 +62,17 @@ struct specification {
     {                                                                                                              \
         FORM_QUANTILES, #name "_quantile_", "/robustness/" #name "_quantile"                                       \
     }
-#define FIGURES(group)                                                                                             \
-    NUMBERS(group, loss), NUMBERS(group, ergotropy), NUMBERS(group, energy), NUMBERS(group, purity),               \
-        NUMBERS(group, instability), NUMBERS(group, gradient_norm), NUMBERS(group, iterations),                    \
-        NUMBERS(group, evaluations), {FORM_STATUS, "status", "/" group "/status"}, NUMBERS(group, band_error),     \
-        NUMBERS(group, truncation_population), NUMBERS(group, levels)
-
 /* The first table of a kind of file is its summary. */
 static const struct specification specifications[] = {
     {MM_FILE_SEARCH,
      "best",
      2,
      {{FORM_NUMBERS, "g", "/grid/g"}, {FORM_NUMBERS, "lambda", "/grid/lambda"}},
-     {{FORM_PARAMETERS, "", "/best/final"}, NUMBERS("best", agree), NUMBERS("best", finished), FIGURES("best")}},
-    {MM_FILE_SEARCH,
-     "chains",
-     1,
-     {{FORM_NUMBERS, "chain", NULL}},
-     {NUMBERS("chains", g_index),
-      NUMBERS("chains", lambda_index),
-      NUMBERS("chains", start),
-      {FORM_PARAMETERS, "initial_", "/chains/initial"},
-      {FORM_PARAMETERS, "", "/chains/final"},
-      FIGURES("chains")}},
+     {{FORM_PARAMETERS, "", "/best/final"},
+      NUMBERS("best", agree),
+      NUMBERS("best", finished),
+      {FORM_BEST, NULL, "/best"}}},
+    {MM_FILE_SEARCH, "chains", 1, {{FORM_NUMBERS, "chain", NULL}}, {{FORM_CHAINS, NULL, "/chains"}}},
     {MM_FILE_EVOLUTION,
      "curves",
      1,
@@ -333,6 +327,30 @@ static void add_texts(struct reading *reading, const struct part *part)
     mm_texts_free(&texts);
 }
 
+static void add_part(struct reading *reading, const struct part *part);
+
+/* The end of a chain is what a reader looks for: its c and q have no prefix. */
+static void add_chain_column(struct reading *reading, const char *group, const struct mm_chain_column *column)
+{
+    char path[2 * MM_TABLE_NAME_SIZE], prefix[MM_TABLE_NAME_SIZE] = "";
+    snprintf(path, sizeof path, "%s/%s", group, column->name);
+    if (strcmp(column->name, END_COLUMN) != 0)
+        snprintf(prefix, sizeof prefix, "%s_", column->name);
+    const struct part numbers = {FORM_NUMBERS, column->name, path}, status = {FORM_STATUS, column->name, path},
+                      parameters = {FORM_PARAMETERS, prefix, path};
+    add_part(reading, column->kind == MM_CHAIN_COLUMN_STATUS       ? &status
+                      : column->kind == MM_CHAIN_COLUMN_PARAMETERS ? &parameters
+                                                                   : &numbers);
+}
+
+static void add_chain(struct reading *reading, const struct part *part)
+{
+    for (size_t i = 0; i < mm_chain_column_count; i++)
+        if (part->form == FORM_CHAINS ||
+            (mm_chain_columns[i].in_best && strcmp(mm_chain_columns[i].name, END_COLUMN) != 0))
+            add_chain_column(reading, part->path, &mm_chain_columns[i]);
+}
+
 static void add_part(struct reading *reading, const struct part *part)
 {
     switch (part->form) {
@@ -353,6 +371,10 @@ static void add_part(struct reading *reading, const struct part *part)
         break;
     case FORM_LAST:
         add_last(reading, part);
+        break;
+    case FORM_CHAINS:
+    case FORM_BEST:
+        add_chain(reading, part);
         break;
     case FORM_END:
         break;

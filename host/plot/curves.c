@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plot/curves.h"
+#include "files/hdf5/root.h"
 #include "base/text.h"
 
 /* (pi/g)^2 this near to a whole number is fine-tuned (Eq. 7). */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "plot/plot.h"
+#include "files/hdf5/root.h"
 
 enum { LANDSCAPES_MAX = 8 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "plot/plot.h"
+#include "files/hdf5/root.h"
 
 struct plot {
     const char *name;

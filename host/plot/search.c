@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plot/plot.h"
+#include "files/hdf5/root.h"
 
 enum {
     BATCHES_MAX = 7, /* that can be told apart: c and q take two of the fourteen looks */

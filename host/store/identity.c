@@ -6,19 +6,7 @@
 #include <unistd.h>
 
 #include "files/hdf5/read.h"
-#include "files/search/types.h"
 #include "store/inside.h"
-
-mm_status mm_store_compare_configurations(const char *path, const char *there, const char *here,
-                                          struct mm_error *error)
-{
-    struct mm_hdf5 hdf5;
-    if (strcmp(there, here) == 0)
-        return MM_OK;
-    mm_hdf5_begin(&hdf5, path, MM_ERROR_INPUT, error);
-    mm_hdf5_fail_on_difference(&hdf5, "configuration", there, here);
-    return mm_hdf5_end(&hdf5);
-}
 
 bool mm_store_is_of_this_run(const struct mm_store *store, const struct mm_journal_file *journal)
 {
@@ -30,7 +18,7 @@ static mm_status refuse_foreign(const struct mm_store *store, const struct mm_jo
                                 struct mm_error *error)
 {
     mm_status status =
-        mm_store_compare_configurations(journal->path, journal->header.configuration, store->config.text, error);
+        mm_run_check_configuration(journal->path, journal->header.configuration, store->config.text, error);
     if (status != MM_OK)
         return status;
     return mm_fail(error, MM_ERROR_INPUT,
@@ -138,7 +126,7 @@ mm_status mm_store_backend(const char *path, const struct mm_config *config, cha
         if (status != MM_OK)
             return status;
         const struct mm_result_description *description = mm_result_reader_description(reader);
-        status = mm_store_compare_configurations(path, description->configuration, config->text, error);
+        status = mm_run_check_configuration(path, description->configuration, config->text, error);
         if (status == MM_OK && mm_result_reader_rows(reader) > 0)
             snprintf(backend, sizeof description->backend, "%s", description->backend);
         mm_result_reader_close(reader);

@@ -151,10 +151,6 @@ mm_status mm_store_check_journals(struct mm_store *store, struct mm_error *error
  *  MM_ERROR_INPUT if there is neither. */
 mm_status mm_store_find_configuration(const char *path, char **text, struct mm_error *error);
 
-/** MM_ERROR_INPUT, "PATH: belongs to another configuration: ..", unless two configurations are the same. */
-mm_status mm_store_compare_configurations(const char *path, const char *there, const char *here,
-                                          struct mm_error *error);
-
 /* ---------------------------------------------------------------------------------------- store/journals.c */
 
 /** Lists the journals of a run into store->journals. */

@@ -70,7 +70,7 @@ static mm_status read_part(struct mm_store *store, const char *part, struct mm_e
     char *configuration = NULL;
     mm_status status = mm_store_find_configuration(part, &configuration, error);
     if (status == MM_OK)
-        status = mm_store_compare_configurations(part, configuration, store->config.text, error);
+        status = mm_run_check_configuration(part, configuration, store->config.text, error);
     free(configuration);
     if (status == MM_OK)
         status = mm_store_list_journals(store, part, false, error);

@@ -82,7 +82,7 @@ static mm_status check_description(struct mm_store *store, const struct mm_store
 {
     const struct mm_result_description *description = mm_result_reader_description(part->reader);
     mm_status status =
-        mm_store_compare_configurations(part->path, description->configuration, store->config.text, error);
+        mm_run_check_configuration(part->path, description->configuration, store->config.text, error);
     if (status != MM_OK)
         return status;
     if (part->rows > 0 && store->backend[0] != '\0' && strcmp(store->backend, description->backend) != 0)

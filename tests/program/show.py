@@ -87,6 +87,17 @@ def test_search_tables():
     assert chains["status"] == [names[value] for value in read("s.h5", "chains/status")]
 
 
+def test_every_column_of_a_chain_is_shown():
+    make_files()
+    with h5py.File("s.h5", "r") as file:
+        for group, arguments in (("best", ()), ("chains", ("chains",))):
+            shown = table("s.h5", *arguments)
+            for name, dataset in file[group].items():
+                if name in ("crc32", "chain", "initial", "final", "status"):  # not of the chain, or asserted above
+                    continue
+                np.testing.assert_array_equal(shown[name], dataset[()].ravel(), err_msg=f"{group}/{name}")
+
+
 def test_evolution_tables():
     make_files()
     curves = table("e.h5")

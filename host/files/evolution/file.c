@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "files/evolution/file.h"
+#include "files/hdf5/root.h"
 #include "files/evolution/resume.h"
-#include "files/search/types.h"
 
 /* ------------------------------------------------------------------------------------------ working file */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "evolve/evolve.h"
+#include "files/hdf5/root.h"
 #include "base/memory.h"
 #include "model/problem.h"
 #include "solver/backend.h"

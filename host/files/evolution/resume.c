@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "files/evolution/curves.h"
+#include "files/hdf5/root.h"
 #include "files/evolution/resume.h"
 #include "model/problem.h"
-#include "files/search/types.h"
 
 /* ------------------------------------------------------------------------------------- what was asked for */
 
@@ -57,15 +57,6 @@ void mm_evolution_resume_write(struct mm_hdf5 *hdf5, hid_t file, const struct mm
     mm_hdf5_close(hdf5, group, H5Gclose, "resume");
 }
 /* --------------------------------------------------------------------------------------------- reading */
-
-/* Compares a text of the file with what it must be. */
-static void check_text(struct mm_hdf5_file *there, const char *name, const char *what, const char *here)
-{
-    char *text = mm_hdf5_read_text(&there->hdf5, there->file, name);
-    if (text != NULL && strcmp(text, here) != 0)
-        mm_hdf5_fail_on_difference(&there->hdf5, what, text, here);
-    H5free_memory(text);
-}
 
 static void check_curves(struct mm_hdf5_file *there, const struct mm_evolution *evolution,
                          const struct mm_config *config)
@@ -131,9 +122,9 @@ mm_status mm_evolution_resume_read(const char *path, struct mm_evolution *evolut
     }
     if (there.kind != MM_FILE_EVOLUTION)
         mm_hdf5_fail(&there.hdf5, MM_ERROR_INPUT, "is not an evolution file");
-    check_text(&there, "configuration", "configuration", config->text);
-    check_text(&there, "plan", "evolution", plan);
-    check_text(&there, "backend", "backend", mm_evolution_backend(evolution));
+    mm_hdf5_check_text(&there, "configuration", "configuration", config->text);
+    mm_hdf5_check_text(&there, "plan", "evolution", plan);
+    mm_hdf5_check_text(&there, "backend", "backend", mm_evolution_backend(evolution));
     check_curves(&there, evolution, config);
     mm_hdf5_read_attribute(&there.hdf5, there.file, "seconds", H5T_NATIVE_DOUBLE, seconds);
     mm_hdf5_read_attribute(&there.hdf5, there.file, "complete", H5T_NATIVE_INT8, &finished);

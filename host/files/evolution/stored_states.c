@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "files/hdf5/write.h"
+#include "files/hdf5/root.h"
 #include "files/evolution/stored_states.h"
 
 static const char *const density_path = "/state/density_matrix";

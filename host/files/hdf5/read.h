@@ -1,4 +1,4 @@
-/* read.h - reading our HDF5 files: what kind a file is, its attributes, its arrays. */
+/* read.h - attributes and arrays of an HDF5 file. */
 #ifndef MM_FILES_HDF5_READ_H
 #define MM_FILES_HDF5_READ_H
 
@@ -15,9 +15,6 @@
 enum mm_file_kind { MM_FILE_KIND_LIST(MM_FILE_KIND_ENUM) };
 #undef MM_FILE_KIND_ENUM
 
-/** The text of a kind. */
-const char *mm_file_kind_text(enum mm_file_kind kind);
-
 /** A file of ours, open for reading. Failures are remembered in `hdf5`; see files/hdf5/checked.h. */
 struct mm_hdf5_file {
     struct mm_hdf5 hdf5;
@@ -25,24 +22,8 @@ struct mm_hdf5_file {
     enum mm_file_kind kind;
 };
 
-/** Opens a file and finds its kind; a file of another program is refused with MM_ERROR_INPUT. After success or
- *  failure of later calls, mm_hdf5_file_close ends it; after a failure here nothing needs to be closed.
- *  @param path  has to outlive *file */
-mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct mm_error *error);
-
-/** Whether the run that made a file had come to its end; a file that does not tell is taken for whole. */
-bool mm_hdf5_is_complete(struct mm_hdf5_file *file);
-
-/** Closes the file and returns the status of everything that was read from it. */
-mm_status mm_hdf5_file_close(struct mm_hdf5_file *file);
-
 /** Reads an attribute that holds one element of `type`. */
 void mm_hdf5_read_attribute(struct mm_hdf5 *hdf5, hid_t object, const char *name, hid_t type, void *value);
-
-/** Reads a text attribute; NULL on failure. Those of the root of our files are checked (files/hdf5/root.c). Free
- * with
- *  H5free_memory. */
-char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name);
 
 /** Whether a file holds the object at an absolute path, "/group/name". */
 bool mm_hdf5_has(const struct mm_hdf5_file *file, const char *path);

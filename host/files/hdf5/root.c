@@ -5,20 +5,23 @@
  * once more, as the bytes `description`, each with the zero at its end, with a checksum; these are what this
  * program reads.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
+#include "base/text.h"
+#include "disk/patience.h"
 #include "files/hdf5/root.h"
-#include "files/hdf5/read.h"
 #include "files/hdf5/write.h"
-#include "files/search/types.h"
 
 #ifndef MM_GIT_COMMIT
 #define MM_GIT_COMMIT "unknown"
 #endif
 
-#define DESCRIPTION "description"
+#define PROGRAM_NAME "micromaser" /* root attribute `program` of our files */
+#define DESCRIPTION  "description"
 
 enum { BYTES_MAX = 1 << 24 /* of a description; a damaged file may claim anything */ };
 
@@ -73,7 +76,7 @@ static void write_description(struct mm_hdf5 *hdf5, hid_t file, const char *cons
 void mm_hdf5_write_root(struct mm_hdf5 *hdf5, hid_t file, const struct mm_file_root *root)
 {
     const char *const texts[TEXTS] = {
-        [PROGRAM] = MM_RESULT_PROGRAM,
+        [PROGRAM] = PROGRAM_NAME,
         [KIND] = root->kind,
         [VERSION] = MM_VERSION,
         [GIT_COMMIT] = MM_GIT_COMMIT,
@@ -135,7 +138,7 @@ bool mm_root_describes(hid_t file, const char *name)
     return find_text(name) < TEXTS && H5Aexists(file, DESCRIPTION) > 0;
 }
 
-char *mm_root_read_text(struct mm_hdf5 *hdf5, hid_t file, const char *name)
+static char *read_described(struct mm_hdf5 *hdf5, hid_t file, const char *name)
 {
     size_t size = 0;
     char *text = NULL;
@@ -153,4 +156,109 @@ char *mm_root_read_text(struct mm_hdf5 *hdf5, hid_t file, const char *name)
         strcpy(text, at);
     free(description);
     return text;
+}
+
+char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name)
+{
+    char *text = NULL;
+    if (hdf5->status == MM_OK && mm_root_describes(object, name))
+        return read_described(hdf5, object, name);
+    hid_t type = mm_hdf5_text_type(hdf5);
+    mm_hdf5_read_attribute(hdf5, object, name, type, &text);
+    mm_hdf5_close(hdf5, type, H5Tclose, name);
+    if (text == NULL)
+        mm_hdf5_fail(hdf5, hdf5->failure, "a text attribute is empty");
+    return text;
+}
+
+void mm_hdf5_check_text(struct mm_hdf5_file *file, const char *name, const char *what, const char *here)
+{
+    char difference[MM_ERROR_MESSAGE_SIZE];
+    char *there = mm_hdf5_read_text(&file->hdf5, file->file, name);
+    if (there != NULL && strcmp(there, here) != 0) {
+        mm_text_difference(what, there, here, sizeof difference, difference);
+        mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, difference);
+    }
+    H5free_memory(there);
+}
+
+/* ----------------------------------------------------------------------------------------------- file */
+
+static mm_status check_regular_file(const char *path, struct mm_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return mm_fail(error, mm_disk_status(errno, MM_ERROR_INPUT), "%s: cannot be read: %s", path,
+                       strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return mm_fail(error, MM_ERROR_INPUT, "%s: is not a regular file", path);
+    return MM_OK;
+}
+
+const char *mm_file_kind_text(enum mm_file_kind kind)
+{
+    static const char *const texts[] = {
+#define KIND_TEXT(name, text) text,
+        MM_FILE_KIND_LIST(KIND_TEXT)
+#undef KIND_TEXT
+    };
+    return texts[kind];
+}
+
+static void find_kind(struct mm_hdf5_file *file)
+{
+    struct mm_hdf5 *hdf5 = &file->hdf5;
+    char *kind = mm_hdf5_read_text(hdf5, file->file, "kind");
+    bool known = false;
+#define FIND_KIND(name, text)                                                                                      \
+    if (kind != NULL && strcmp(kind, text) == 0) {                                                                 \
+        file->kind = name;                                                                                         \
+        known = true;                                                                                              \
+    }
+    MM_FILE_KIND_LIST(FIND_KIND)
+#undef FIND_KIND
+    if (!known)
+        mm_hdf5_fail(hdf5, MM_ERROR_INPUT, "is of a kind that this version of " PROGRAM_NAME " cannot read");
+    H5free_memory(kind);
+}
+
+static void find_identity(struct mm_hdf5_file *file)
+{
+    struct mm_hdf5 *hdf5 = &file->hdf5;
+    if (hdf5->status != MM_OK)
+        return;
+    htri_t ours = H5Aexists(file->file, "program");
+    char *program = ours > 0 ? mm_hdf5_read_text(hdf5, file->file, "program") : NULL;
+    if (program == NULL || strcmp(program, PROGRAM_NAME) != 0)
+        mm_hdf5_fail(hdf5, MM_ERROR_INPUT, "is not a file of " PROGRAM_NAME);
+    H5free_memory(program);
+    if (hdf5->status == MM_OK)
+        find_kind(file);
+}
+
+mm_status mm_hdf5_file_open(struct mm_hdf5_file *file, const char *path, struct mm_error *error)
+{
+    *file = (struct mm_hdf5_file){.file = -1};
+    mm_status status = check_regular_file(path, error);
+    if (status != MM_OK)
+        return status;
+    mm_hdf5_begin(&file->hdf5, path, MM_ERROR_INPUT, error);
+    file->file = mm_hdf5_check(&file->hdf5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), "read", "HDF5 file");
+    find_identity(file);
+    return file->hdf5.status == MM_OK ? MM_OK : mm_hdf5_file_close(file);
+}
+
+bool mm_hdf5_is_complete(struct mm_hdf5_file *file)
+{
+    int8_t complete = 1;
+    if (file->hdf5.status == MM_OK && H5Aexists(file->file, "complete") > 0)
+        mm_hdf5_read_attribute(&file->hdf5, file->file, "complete", H5T_NATIVE_INT8, &complete);
+    return complete != 0;
+}
+
+mm_status mm_hdf5_file_close(struct mm_hdf5_file *file)
+{
+    mm_hdf5_close(&file->hdf5, file->file, H5Fclose, "file");
+    file->file = -1;
+    return mm_hdf5_end(&file->hdf5);
 }

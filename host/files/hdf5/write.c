@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "files/hdf5/write.h"
-#include "files/search/types.h"
 
 enum {
     COMPRESSED_ABOVE = 64 * 1024, /* bytes above which a dataset is compressed */

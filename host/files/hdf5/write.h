@@ -2,7 +2,7 @@
 #ifndef MM_FILES_HDF5_WRITE_H
 #define MM_FILES_HDF5_WRITE_H
 
-#include "files/hdf5/root.h"
+#include "files/hdf5/checked.h"
 #include "disk/output_file.h"
 
 enum { MM_DATASET_RANK_MAX = 5 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/hdf5/read.h"
+#include "files/hdf5/root.h"
 #include "files/hdf5/write.h"
 #include "files/search/check.h"
 #include "files/search/tables.h"

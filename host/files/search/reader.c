@@ -38,7 +38,7 @@ struct mm_result_reader {
     int64_t rows;
     hid_t unchecked; /* properties of reading in spite of HDF5's checksums */
     size_t column_count;
-    struct column *columns; /* [column_count]: those of mm_columns, and the checksum */
+    struct column *columns; /* [column_count]: those of mm_chain_columns, and the checksum */
 
     int64_t block_rows; /* rows of a chunk */
     int64_t first;      /* rows that are kept: [first, first + count) */
@@ -102,7 +102,7 @@ static int64_t chunk_rows(struct mm_hdf5 *hdf5, hid_t dataset, int64_t rows)
 }
 
 /* Opens a column and checks its shape. The first one is /chains/final, whose shape is that of the table. */
-static void open_column(struct mm_result_reader *reader, const struct mm_column *is, size_t offset)
+static void open_column(struct mm_result_reader *reader, const struct mm_chain_column *is, size_t offset)
 {
     struct mm_hdf5 *hdf5 = &reader->file.hdf5;
     struct column *column = &reader->columns[reader->column_count++];
@@ -111,10 +111,10 @@ static void open_column(struct mm_result_reader *reader, const struct mm_column 
     snprintf(path, sizeof path, "/chains/%s", is->name);
     *column = (struct column){
         .offset = offset,
-        .size = mm_column_size(is, reader->batch_count),
-        .rank = is->kind == MM_COLUMN_PARAMETERS ? 3 : 1,
+        .size = mm_chain_column_size(is, reader->batch_count),
+        .rank = is->kind == MM_CHAIN_COLUMN_PARAMETERS ? 3 : 1,
         .dataset = mm_hdf5_check(hdf5, H5Dopen2(reader->file.file, path, H5P_DEFAULT), "open dataset", path),
-        .type = mm_column_type(hdf5, is->kind),
+        .type = mm_chain_column_type(hdf5, is->kind),
     };
     hid_t space = mm_hdf5_check(hdf5, H5Dget_space(column->dataset), "open dataset", path);
     if (hdf5->status == MM_OK &&
@@ -150,12 +150,12 @@ static void find_shape(struct mm_result_reader *reader)
 
 static void open_table(struct mm_result_reader *reader)
 {
-    static const struct mm_column crc = {.name = "crc32", .kind = MM_COLUMN_UINT32};
+    static const struct mm_chain_column crc = {.name = "crc32", .kind = MM_CHAIN_COLUMN_UINT32};
     struct mm_hdf5 *hdf5 = &reader->file.hdf5;
     size_t offset = sizeof(int64_t); /* after the number of the chain */
     int64_t most = (int64_t)(BLOCK_BYTES / reader->record_size);
     reader->block_rows = reader->block_rows < most ? reader->block_rows : most;
-    reader->columns = calloc(mm_column_count + 1, sizeof *reader->columns);
+    reader->columns = calloc(mm_chain_column_count + 1, sizeof *reader->columns);
     reader->records =
         malloc((size_t)reader->block_rows * reader->record_size + 1); /* + 1: never an empty request */
     reader->values = malloc((size_t)reader->block_rows * reader->record_size + 1);
@@ -163,9 +163,9 @@ static void open_table(struct mm_result_reader *reader)
         mm_hdf5_fail(hdf5, MM_ERROR_MEMORY, "out of memory for a block of chains");
         return;
     }
-    for (size_t i = 0; i < mm_column_count; i++) {
-        open_column(reader, &mm_columns[i], offset);
-        offset += mm_column_size(&mm_columns[i], reader->batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++) {
+        open_column(reader, &mm_chain_columns[i], offset);
+        offset += mm_chain_column_size(&mm_chain_columns[i], reader->batch_count);
     }
     open_column(reader, &crc, offset);
     reader->unchecked = mm_hdf5_check(hdf5, H5Pcreate(H5P_DATASET_XFER), "prepare", "reading");

@@ -4,51 +4,9 @@
 #include <string.h>
 
 #include "files/search/reader.h"
-#include "files/search/types.h"
 #include "chain/results.h"
 
 enum { BLOCK_ROWS = 256 /* records read at once */ };
-
-/* ------------------------------------------------------------------------------------- configuration */
-
-/* Characters of a line that a message shows. */
-static int shown(const char *line)
-{
-    enum { SHOWN = 100 };
-    size_t length = strcspn(line, "\n");
-    return length < SHOWN ? (int)length : SHOWN;
-}
-
-void mm_hdf5_fail_on_difference(struct mm_hdf5 *hdf5, const char *what, const char *there, const char *here)
-{
-    const char *section = "";
-    while (*there != '\0' && *here != '\0') {
-        size_t length = strcspn(there, "\n");
-        if (length != strcspn(here, "\n") || strncmp(there, here, length) != 0)
-            break;
-        if (*there == '[')
-            section = there;
-        there += length + (there[length] == '\n');
-        here += length + (here[length] == '\n');
-    }
-    char reason[MM_ERROR_MESSAGE_SIZE];
-    const bool of_sections = *there == '[' || *here == '[';
-    snprintf(reason, sizeof reason, "belongs to another %s: %s%.*s there '%.*s', here '%.*s'", what,
-             of_sections ? "after " : "", shown(section), section, shown(there), there, shown(here), here);
-    mm_hdf5_fail(hdf5, MM_ERROR_INPUT, reason);
-}
-
-static mm_status check_configuration(const char *path, const struct mm_config *config,
-                                     const struct mm_result_reader *reader, struct mm_error *error)
-{
-    const char *there = mm_result_reader_description(reader)->configuration;
-    if (strcmp(there, config->text) == 0)
-        return MM_OK;
-    struct mm_hdf5 hdf5;
-    mm_hdf5_begin(&hdf5, path, MM_ERROR_INPUT, error);
-    mm_hdf5_fail_on_difference(&hdf5, "configuration", there, config->text);
-    return mm_hdf5_end(&hdf5);
-}
 
 /* --------------------------------------------------------------------------------------------- chains */
 
@@ -91,7 +49,8 @@ mm_status mm_result_file_resume(const char *path, const struct mm_config *config
     mm_status status = mm_result_reader_open(&reader, path, error);
     if (status != MM_OK)
         return status;
-    status = check_configuration(path, config, reader, error);
+    status =
+        mm_run_check_configuration(path, mm_result_reader_description(reader)->configuration, config->text, error);
     if (status == MM_OK)
         status = read_chains(reader, config, results, &damaged_rows, error);
     if (status == MM_OK) {

@@ -29,7 +29,7 @@ struct numbers {
 };
 
 struct column {
-    struct mm_column is;
+    struct mm_chain_column is;
     size_t offset; /* in a row */
     hid_t dataset;
     hid_t type;
@@ -65,20 +65,20 @@ static int64_t count_chains(const struct mm_chain_source *source)
 
 /* -------------------------------------------------------------------------------------------- columns */
 
-static void add_column(struct table *table, const struct mm_column *is, size_t offset)
+static void add_column(struct table *table, const struct mm_chain_column *is, size_t offset)
 {
     struct mm_hdf5 *hdf5 = &table->writer->hdf5;
     if (table->columns == NULL)
         return;
     struct column *column = &table->columns[table->column_count++];
-    *column = (struct column){.is = *is, .offset = offset, .type = mm_column_type(hdf5, is->kind)};
+    *column = (struct column){.is = *is, .offset = offset, .type = mm_chain_column_type(hdf5, is->kind)};
     struct mm_dataset dataset = {
         .group = table->group,
         .name = is->name,
         .units = is->units,
         .long_name = is->long_name,
-        .rank = is->kind == MM_COLUMN_PARAMETERS ? table->rank + 2 : table->rank,
-        .incompressible = is->kind == MM_COLUMN_DOUBLE || is->kind == MM_COLUMN_PARAMETERS,
+        .rank = is->kind == MM_CHAIN_COLUMN_PARAMETERS ? table->rank + 2 : table->rank,
+        .incompressible = is->kind == MM_CHAIN_COLUMN_DOUBLE || is->kind == MM_CHAIN_COLUMN_PARAMETERS,
     };
     bool is_axis = table->rank == 1 && table->scale[0] <= 0;
     for (int d = 0; d < dataset.rank; d++) {
@@ -93,7 +93,7 @@ static void add_column(struct table *table, const struct mm_column *is, size_t o
 
 static void add_number(struct table *table, const char *name, const char *long_name, size_t offset)
 {
-    const struct mm_column is = {name, MM_COLUMN_INT64, false, 0, "1", long_name};
+    const struct mm_chain_column is = {name, MM_CHAIN_COLUMN_INT64, false, 0, "1", long_name};
     add_column(table, &is, table->record_size + offset);
 }
 
@@ -101,10 +101,10 @@ static void add_number(struct table *table, const char *name, const char *long_n
 static void add_record(struct table *table, bool best)
 {
     size_t offset = sizeof(int64_t); /* after the chain's number */
-    for (size_t i = 0; i < mm_column_count; i++) {
-        if (mm_columns[i].in_best || !best)
-            add_column(table, &mm_columns[i], offset);
-        offset += mm_column_size(&mm_columns[i], table->batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++) {
+        if (mm_chain_columns[i].in_best || !best)
+            add_column(table, &mm_chain_columns[i], offset);
+        offset += mm_chain_column_size(&mm_chain_columns[i], table->batch_count);
     }
 }
 
@@ -137,7 +137,7 @@ static void open_table(struct table *table, const char *name)
     table->length[table->rank + 1] = table->block[table->rank + 1] = 2;
     table->scale[table->rank] = table->writer->batch;
     table->scale[table->rank + 1] = table->writer->parameter;
-    table->columns = calloc(mm_column_count + NUMBERS, sizeof *table->columns);
+    table->columns = calloc(mm_chain_column_count + NUMBERS, sizeof *table->columns);
     table->records = malloc(rows * table->record_size);
     table->rows = malloc(rows * table->row_size);
     table->values = malloc(rows * table->record_size);
@@ -174,9 +174,9 @@ static void set_numbers(struct table *table, size_t row, struct numbers numbers)
 static void set_missing(struct table *table, size_t row)
 {
     unsigned char *at = table->rows + row * table->row_size + sizeof(int64_t);
-    for (size_t i = 0; i < mm_column_count; i++) {
-        mm_column_take(&mm_columns[i], table->batch_count, NULL, (char *)at);
-        at += mm_column_size(&mm_columns[i], table->batch_count);
+    for (size_t i = 0; i < mm_chain_column_count; i++) {
+        mm_chain_column_take(&mm_chain_columns[i], table->batch_count, NULL, (char *)at);
+        at += mm_chain_column_size(&mm_chain_columns[i], table->batch_count);
     }
 }
 
@@ -208,11 +208,11 @@ static void write_block(struct table *table, const hsize_t *start, const hsize_t
     }
     for (size_t c = 0; c < table->column_count && hdf5->status == MM_OK; c++) {
         const struct column *column = &table->columns[c];
-        size_t size = mm_column_size(&column->is, table->batch_count);
+        size_t size = mm_chain_column_size(&column->is, table->batch_count);
         for (size_t i = 0; i < rows; i++)
             memcpy(table->values + i * size, table->rows + i * table->row_size + column->offset, size);
         mm_hdf5_put_block(hdf5, column->dataset, column->is.name,
-                          column->is.kind == MM_COLUMN_PARAMETERS ? table->rank + 2 : table->rank, from, part,
+                          column->is.kind == MM_CHAIN_COLUMN_PARAMETERS ? table->rank + 2 : table->rank, from, part,
                           column->type, table->values);
     }
     mm_hdf5_check_disk(hdf5, &table->writer->disk);
@@ -250,8 +250,10 @@ static void write_chain_rows(struct table *table)
 
 void mm_write_chains(struct mm_result_writer *writer)
 {
-    static const struct mm_column crc = {
-        "crc32", MM_COLUMN_UINT32, false, 0, "1", "CRC-32 of the row: key of the run, number of the chain, columns",
+    static const struct mm_chain_column crc = {
+        "crc32", MM_CHAIN_COLUMN_UINT32,
+        false,   0,
+        "1",     "CRC-32 of the row: key of the run, number of the chain, columns",
     };
     struct table table = {.writer = writer, .rank = 1, .length = {(hsize_t)count_chains(writer->source)}};
     open_table(&table, "chains");
