@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "chain/agreement.h"
+#include "chain/grid.h"
 
 double mm_agreeing_loss(double best)
 {
@@ -52,8 +53,7 @@ int64_t mm_starts_needed(const struct mm_config *config, const double *losses)
 int64_t mm_chains_missing(const struct mm_config *config, const double *losses)
 {
     int64_t missing = 0;
-    int64_t cells = (int64_t)config->g_count * (int64_t)config->lambda_count;
-    for (int64_t cell = 0; cell < cells; cell++) {
+    for (int64_t cell = 0; cell < mm_grid_points(config); cell++) {
         const double *of_cell = losses + cell * config->starts;
         int64_t needed = mm_starts_needed(config, of_cell);
         for (int64_t s = 0; s < needed; s++)

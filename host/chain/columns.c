@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain/columns.h"
+#include "chain/grid.h"
 
 _Static_assert(sizeof(int) == sizeof(int32_t), "mm_evaluation.levels is stored as a 32-bit integer");
 _Static_assert(sizeof(enum mm_stop_reason) == sizeof(int32_t), "the status is stored as a 32-bit integer");
@@ -11,9 +12,11 @@ _Static_assert(sizeof(enum mm_stop_reason) == sizeof(int32_t), "the status is st
 #define VALUE(member) AT(evaluation.member)
 
 const struct mm_chain_column mm_chain_columns[] = {
-    {"g_index", MM_CHAIN_COLUMN_INT32, false, AT(g_index), "1", "position in /grid/g"},
-    {"lambda_index", MM_CHAIN_COLUMN_INT32, false, AT(lambda_index), "1", "position in /grid/lambda"},
-    {"start", MM_CHAIN_COLUMN_INT32, true, AT(start), "1", "number of the random start"},
+#define AXIS(name, long_name)                                                                                      \
+    {#name "_index", MM_CHAIN_COLUMN_INT32, false, AT(name##_index), "1", "position in /grid/" #name},
+    MM_AXIS_LIST(AXIS)
+#undef AXIS
+        {"start", MM_CHAIN_COLUMN_INT32, true, AT(start), "1", "number of the random start"},
     {"initial", MM_CHAIN_COLUMN_PARAMETERS, true, AT(initial), "1", "c and q of each batch at the random start"},
     {"final", MM_CHAIN_COLUMN_PARAMETERS, true, AT(final), "1", "c and q of each batch at the optimum"},
     {"loss", MM_CHAIN_COLUMN_DOUBLE, true, VALUE(loss), "1", "loss (Eq. 11)"},

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "chain/record.h"
 #include "chain/columns.h"
-#include "chain/results.h"
+#include "chain/grid.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are copied from memory in its byte order");
 
@@ -91,6 +91,16 @@ static void take_columns(size_t batch_count, const unsigned char *record, struct
     }
 }
 
+void mm_record_place(size_t batch_count, const unsigned char *record, struct mm_chain *chain)
+{
+    struct mm_chain all = {0};
+    take_columns(batch_count, record, &all);
+    *chain = (struct mm_chain){.start = all.start};
+#define POSITION(name, long_name) chain->name##_index = all.name##_index;
+    MM_AXIS_LIST(POSITION)
+#undef POSITION
+}
+
 static bool is_end(enum mm_stop_reason reason)
 {
     switch (reason) {
@@ -113,10 +123,7 @@ int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, co
         return -1;
     struct mm_chain chain = {0};
     take_columns(config->batch_count, record, &chain);
-    struct mm_chain_place place = mm_results_place(config, index);
-    bool in_place =
-        chain.g_index == place.g_index && chain.lambda_index == place.lambda_index && chain.start == place.start;
-    return in_place && is_end(chain.status) ? index : -1;
+    return mm_grid_index_of(config, &chain) == index && is_end(chain.status) ? index : -1;
 }
 
 void mm_record_unpack(size_t batch_count, const unsigned char *record, double *parameters, struct mm_chain *chain)

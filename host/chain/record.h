@@ -27,6 +27,9 @@ void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, con
  *  chain of this configuration. */
 int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, const unsigned char *record);
 
+/** Where the chain of a record stands: its positions on the axes and its start, and nothing else of it. */
+void mm_record_place(size_t batch_count, const unsigned char *record, struct mm_chain *chain);
+
 /** Unpacks a checked record.
  *  @param parameters  [2][batch_count][2], out: storage behind chain->initial and chain->final
  *  @param chain       out, finished */

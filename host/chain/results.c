@@ -3,22 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chain/grid.h"
 #include "chain/results.h"
-
-struct mm_chain_place mm_results_place(const struct mm_config *config, int64_t index)
-{
-    int64_t cell = index / config->starts;
-    return (struct mm_chain_place){
-        .g_index = (int32_t)(cell / (int64_t)config->lambda_count),
-        .lambda_index = (int32_t)(cell % (int64_t)config->lambda_count),
-        .start = (int32_t)(index % config->starts),
-    };
-}
-
-int64_t mm_results_index(const struct mm_config *config, struct mm_chain_place place)
-{
-    return (place.g_index * (int64_t)config->lambda_count + place.lambda_index) * config->starts + place.start;
-}
 
 double *mm_results_initial(struct mm_results *results, int64_t index)
 {
@@ -32,15 +18,11 @@ double *mm_results_final(struct mm_results *results, int64_t index)
 
 struct mm_chain *mm_results_claim(struct mm_results *results, const struct mm_config *config, int64_t index)
 {
-    struct mm_chain_place place = mm_results_place(config, index);
-    results->chains[index] = (struct mm_chain){
-        .g_index = place.g_index,
-        .lambda_index = place.lambda_index,
-        .start = place.start,
-        .initial = mm_results_initial(results, index),
-        .final = mm_results_final(results, index),
-    };
-    return &results->chains[index];
+    struct mm_chain *chain = &results->chains[index];
+    *chain =
+        (struct mm_chain){.initial = mm_results_initial(results, index), .final = mm_results_final(results, index)};
+    mm_grid_place(config, index, chain);
+    return chain;
 }
 
 int64_t mm_results_finished(const struct mm_results *results)
@@ -109,7 +91,9 @@ int64_t mm_results_best(const struct mm_results *results, const struct mm_config
 {
     struct mm_results_view view = {config, results};
     const struct mm_chain_source source = mm_results_source(&view);
-    return mm_chain_source_best(&source, g_index * config->lambda_count + lambda_index, agree);
+    const int64_t point =
+        mm_grid_move(config, mm_grid_move(config, 0, MM_AXIS_g, g_index), MM_AXIS_lambda, lambda_index);
+    return mm_chain_source_best(&source, (size_t)point, agree);
 }
 
 void mm_results_free(struct mm_results *results)

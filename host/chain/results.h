@@ -4,19 +4,6 @@
 
 #include "chain/source.h"
 
-/** Where a chain stands in the grid. */
-struct mm_chain_place {
-    int32_t g_index;
-    int32_t lambda_index;
-    int32_t start;
-};
-
-/** Place of chain number `index`, 0 .. chain_count - 1. */
-struct mm_chain_place mm_results_place(const struct mm_config *config, int64_t index);
-
-/** Number of the chain at a place that lies in the grid. */
-int64_t mm_results_index(const struct mm_config *config, struct mm_chain_place place);
-
 /** Sets place and parameter storage of an unfinished chain: the caller then fills mm_results_initial and
  *  mm_results_final, the other fields, and sets `finished` last. */
 struct mm_chain *mm_results_claim(struct mm_results *results, const struct mm_config *config, int64_t index);

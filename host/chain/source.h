@@ -4,7 +4,7 @@
 
 #include "chain/record.h"
 
-/** Chains of one search, numbered as in chain/results.h. Borrowed by whoever is given one. */
+/** Chains of one search, numbered as in chain/grid.h. Borrowed by whoever is given one. */
 struct mm_chain_source {
     void *context;
     const struct mm_config *config;

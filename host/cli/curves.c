@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain/grid.h"
 #include "cli/curves.h"
 #include "files/hdf5/root.h"
 #include "base/numbers.h"
@@ -163,14 +164,14 @@ static mm_status take_params(const struct cli_curves_options *options, struct cl
 {
     const struct mm_problem problem = mm_config_problem(&curves->config);
     const size_t free_batches = mm_problem_free_batches(&problem);
-    const size_t couplings = curves->config.g_count;
-    mm_status status = reserve(curves, options->params_count * couplings, error);
+    const struct mm_axis couplings = mm_grid_axis(&curves->config, MM_AXIS_g);
+    mm_status status = reserve(curves, options->params_count * couplings.count, error);
     for (size_t i = 0; i < options->params_count && status == MM_OK; i++)
-        for (size_t g = 0; g < couplings && status == MM_OK; g++) {
+        for (size_t g = 0; g < couplings.count && status == MM_OK; g++) {
             struct mm_curve *curve = &curves->curves[curves->count];
             status =
                 cli_parse_parameters(options->params[i], free_batches, parameters_of(curves, curves->count), error);
-            curve->g = curves->config.g[g];
+            curve->g = couplings.values[g];
             curve->lambda = NAN;
             curves->count++;
             describe(curves, free_batches, curve);
@@ -203,8 +204,10 @@ static void take_chain(struct cli_curves *curves, const struct mm_chain *chain)
     const struct mm_config *config = &curves->config;
     struct mm_curve *curve = &curves->curves[curves->count];
     mm_gather_parameters(config->batch_count, config->batches, chain->final, parameters_of(curves, curves->count));
-    curve->g = config->g[chain->g_index];
-    curve->lambda = config->lambda[chain->lambda_index];
+    const struct mm_point at =
+        mm_grid_evaluation_point(config, mm_grid_point_of(config, mm_grid_index_of(config, chain)));
+    curve->g = at.g;
+    curve->lambda = at.lambda;
     if (config->g_count > 1)
         snprintf(curve->label, sizeof curve->label, "g = %.6g, lambda = %.6g", curve->g, curve->lambda);
     else
@@ -232,13 +235,14 @@ static mm_status take_best_chains(const char *path, const struct mm_results *res
                                   struct mm_error *error)
 {
     const struct mm_config *config = &curves->config;
-    mm_status status = reserve(curves, config->g_count * config->lambda_count, error);
-    for (size_t g = 0; g < config->g_count && status == MM_OK; g++)
-        for (size_t l = 0; l < config->lambda_count; l++) {
-            const int64_t best = mm_results_best(results, config, g, l, NULL);
-            if (best >= 0)
-                take_chain(curves, &results->chains[best]);
-        }
+    struct mm_results_view view = {config, results};
+    const struct mm_chain_source source = mm_results_source(&view);
+    mm_status status = reserve(curves, (size_t)mm_grid_points(config), error);
+    for (int64_t point = 0; point < mm_grid_points(config) && status == MM_OK; point++) {
+        const int64_t best = mm_chain_source_best(&source, (size_t)point, NULL);
+        if (best >= 0)
+            take_chain(curves, &results->chains[best]);
+    }
     if (status == MM_OK && curves->count == 0)
         return mm_fail(error, MM_ERROR_INPUT, "%s: holds no finished chain", path);
     return status;
@@ -248,10 +252,8 @@ static mm_status take_best_chains(const char *path, const struct mm_results *res
 static mm_status check_same_grid(const char *path, const struct mm_config *there, const struct mm_config *here,
                                  struct mm_error *error)
 {
-    bool same = there->g_count == here->g_count && there->lambda_count == here->lambda_count &&
-                there->batch_count == here->batch_count && there->starts == here->starts &&
-                memcmp(there->g, here->g, here->g_count * sizeof *here->g) == 0 &&
-                memcmp(there->lambda, here->lambda, here->lambda_count * sizeof *here->lambda) == 0;
+    bool same =
+        mm_grid_is_same(there, here) && there->batch_count == here->batch_count && there->starts == here->starts;
     for (size_t b = 0; same && b < here->batch_count; b++)
         same = there->batches[b].fixed == here->batches[b].fixed;
     if (same)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/grid.h"
 #include "cli/cli.h"
 #include "base/json.h"
 
@@ -48,7 +49,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 static mm_status check_single_point(const char *path, const struct mm_config *config, struct mm_error *error)
 {
-    if (config->g_count == 1 && config->lambda_count == 1)
+    if (mm_grid_points(config) == 1)
         return MM_OK;
     return mm_fail(
         error, MM_ERROR_INPUT,
@@ -103,7 +104,8 @@ static mm_status evaluate_point(const struct mm_config *config, struct mm_solver
                                 struct evaluated *point, struct mm_error *error)
 {
     struct mm_problem problem = mm_config_problem(config);
-    struct mm_point at = {.g = config->g[0], .lambda = config->lambda[0], .parameters = point->parameters};
+    struct mm_point at = mm_grid_evaluation_point(config, 0);
+    at.parameters = point->parameters;
     mm_status status =
         mm_solver_evaluate(solver, 1, &at, &point->evaluation, with_gradient ? point->channels : NULL, error);
     if (status == MM_OK && with_gradient) {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain/grid.h"
 #include "cli/cli.h"
 #include "base/json.h"
 #include "evolve/landscape.h"
@@ -119,19 +120,30 @@ static mm_status choose_cells(struct landscape_run *run, struct mm_error *error)
 {
     const struct landscape_command *command = run->command;
     const struct mm_config *config = &run->config;
-    mm_status status = check_index("--g-index", command->g_index, config->g_count, error);
-    if (status == MM_OK)
-        status = check_index("--lambda-index", command->lambda_index, config->lambda_count, error);
+    const struct {
+        const char *option;
+        enum mm_axis_number axis;
+        int64_t position; /* -1: all */
+    } wanted[] = {{"--g-index", MM_AXIS_g, command->g_index},
+                  {"--lambda-index", MM_AXIS_lambda, command->lambda_index}};
+    mm_status status = MM_OK;
+    for (size_t i = 0; i < 2 && status == MM_OK; i++)
+        status =
+            check_index(wanted[i].option, wanted[i].position, mm_grid_axis(config, wanted[i].axis).count, error);
     if (status != MM_OK)
         return status;
-    run->cells = calloc(config->g_count * config->lambda_count, sizeof *run->cells);
+    run->cells = calloc((size_t)mm_grid_points(config), sizeof *run->cells);
     if (run->cells == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for the grid points");
-    for (size_t g = 0; g < config->g_count; g++)
-        for (size_t l = 0; l < config->lambda_count; l++)
-            if ((command->g_index < 0 || g == (size_t)command->g_index) &&
-                (command->lambda_index < 0 || l == (size_t)command->lambda_index))
-                run->cells[run->request.cell_count++] = (struct mm_landscape_cell){g, l};
+    for (int64_t point = 0; point < mm_grid_points(config); point++) {
+        bool chosen = true;
+        for (size_t i = 0; i < 2; i++)
+            chosen = chosen && (wanted[i].position < 0 ||
+                                mm_grid_position(config, point, wanted[i].axis) == (size_t)wanted[i].position);
+        if (chosen)
+            run->cells[run->request.cell_count++] = (struct mm_landscape_cell){
+                mm_grid_value(config, point, MM_AXIS_g), mm_grid_value(config, point, MM_AXIS_lambda)};
+    }
     run->request.cells = run->cells;
     return MM_OK;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chain/grid.h"
 #include "cli/cli.h"
 #include "cli/results.h"
 #include "base/json.h"
@@ -14,8 +15,7 @@ static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
 
 /* The best chain of a grid point. */
 struct best {
-    size_t g_index;
-    size_t lambda_index;
+    int64_t point;
     bool found; /* false: none is finished, and `chain` means nothing */
     struct mm_chain chain;
     int64_t agree;
@@ -59,9 +59,9 @@ static bool next_best(struct walk *walk, struct best *best)
     struct mm_chain_source *source = walk->source;
     const struct mm_config *config = source->config;
     size_t cell = walk->cell++;
-    if (walk->status != MM_OK || cell == config->g_count * config->lambda_count)
+    if (walk->status != MM_OK || cell == (size_t)mm_grid_points(config))
         return false;
-    *best = (struct best){.g_index = cell / config->lambda_count, .lambda_index = cell % config->lambda_count};
+    *best = (struct best){.point = (int64_t)cell};
     int64_t index = mm_chain_source_best(source, cell, &best->agree);
     for (int64_t start = 0; start < config->starts; start++)
         best->finished += source->has(source->context, (int64_t)cell * config->starts + start);
@@ -83,7 +83,8 @@ static bool is_shown(const struct mm_config *config, size_t batch)
 
 static void print_heading(const struct mm_config *config)
 {
-    printf("%10s %10s ", "g", "lambda");
+    for (int axis = 0; axis < MM_AXES; axis++)
+        printf("%10s ", mm_grid_axis(config, (enum mm_axis_number)axis).name);
     for (size_t b = 0; b < config->batch_count; b++) {
         char name[32];
         if (b == 1 && !is_shown(config, b))
@@ -116,7 +117,8 @@ mm_status cli_print_table(struct mm_chain_source *source, struct mm_error *error
     print_heading(config);
     while (next_best(&walk, &best)) {
         const struct mm_evaluation *evaluation = &best.chain.evaluation;
-        printf("%10.6g %10.6g ", config->g[best.g_index], config->lambda[best.lambda_index]);
+        for (int axis = 0; axis < MM_AXES; axis++)
+            printf("%10.6g ", mm_grid_value(config, best.point, (enum mm_axis_number)axis));
         if (!best.found) {
             printf(" no chain is finished\n");
             continue;
@@ -154,8 +156,9 @@ static void print_best_json(struct json *json, const struct mm_config *config, c
 static void print_cell_json(struct json *json, const struct mm_config *config, const struct best *best)
 {
     json_open(json, NULL, '{');
-    json_number(json, "g", config->g[best->g_index]);
-    json_number(json, "lambda", config->lambda[best->lambda_index]);
+    for (int axis = 0; axis < MM_AXES; axis++)
+        json_number(json, mm_grid_axis(config, (enum mm_axis_number)axis).name,
+                    mm_grid_value(config, best->point, (enum mm_axis_number)axis));
     json_integer(json, "finished", best->finished);
     json_integer(json, "agree", best->agree);
     if (best->found)
@@ -205,7 +208,7 @@ mm_status cli_warn_of_truncation(struct mm_chain_source *source, struct mm_error
             "warning: at %zu grid point%s the state reached the top of its %d levels (population %.1e at g = "
             "%.6g, lambda = %.6g): set cavity.levels higher, or to auto",
             affected, mm_plural((int64_t)affected), worst.chain.evaluation.levels,
-            worst.chain.evaluation.truncation_population, config->g[worst.g_index],
-            config->lambda[worst.lambda_index]);
+            worst.chain.evaluation.truncation_population, mm_grid_value(config, worst.point, MM_AXIS_g),
+            mm_grid_value(config, worst.point, MM_AXIS_lambda));
     return end_walk(&walk);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chain/grid.h"
 #include "chain/agreement.h"
 #include "cli/cli.h"
 #include "cli/status.h"
@@ -103,15 +104,17 @@ static mm_status count_share(struct cli_run_status *run, struct mm_error *error)
 static mm_status find_best(struct cli_run_status *run, const struct mm_chain_source *source, struct mm_error *error)
 {
     const struct mm_config *config = run->config;
-    run->best = malloc(config->lambda_count * sizeof *run->best);
+    const size_t lambdas = mm_grid_axis(config, MM_AXIS_lambda).count;
+    run->best = malloc(lambdas * sizeof *run->best);
     if (run->best == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", config->lambda_count);
-    for (size_t i = 0; i < config->lambda_count; i++)
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", lambdas);
+    for (size_t i = 0; i < lambdas; i++)
         run->best[i] = (struct cli_lambda_best){.chain = -1};
     for (int64_t chain = 0; chain < run->total; chain++) {
         if (!source->has(source->context, chain))
             continue;
-        struct cli_lambda_best *best = &run->best[mm_results_place(config, chain).lambda_index];
+        struct cli_lambda_best *best =
+            &run->best[mm_grid_position(config, mm_grid_point_of(config, chain), MM_AXIS_lambda)];
         best->finished++;
         if (best->chain < 0 || run->losses[chain] < run->losses[best->chain])
             best->chain = chain;

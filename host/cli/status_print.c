@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chain/grid.h"
 #include "cli/cli.h"
 #include "cli/status.h"
 #include "base/json.h"
@@ -102,15 +103,16 @@ static void print_best(const struct cli_run_status *run)
 {
     const struct mm_config *config = run->config;
     printf("\n%12s %15s %12s %8s %10s\n", "lambda", "best loss", "g", "start", "finished");
-    for (size_t i = 0; i < config->lambda_count; i++) {
+    const struct mm_axis lambda = mm_grid_axis(config, MM_AXIS_lambda);
+    for (size_t i = 0; i < lambda.count; i++) {
         const struct cli_lambda_best *best = &run->best[i];
         if (best->chain < 0) {
-            printf("%12.6g %15s %12s %8s %10d\n", config->lambda[i], "-", "-", "-", 0);
+            printf("%12.6g %15s %12s %8s %10d\n", lambda.values[i], "-", "-", "-", 0);
             continue;
         }
-        const struct mm_chain_place place = mm_results_place(config, best->chain);
-        printf("%12.6g %15.8f %12.6g %8d %10lld\n", config->lambda[i], run->losses[best->chain],
-               config->g[place.g_index], (int)place.start, (long long)best->finished);
+        printf("%12.6g %15.8f %12.6g %8d %10lld\n", lambda.values[i], run->losses[best->chain],
+               mm_grid_value(config, mm_grid_point_of(config, best->chain), MM_AXIS_g),
+               (int)mm_grid_start_of(config, best->chain), (long long)best->finished);
     }
 }
 
@@ -203,17 +205,18 @@ static void print_tasks_json(struct json *json, const struct cli_run_status *run
 
 static void print_best_json(struct json *json, const struct cli_run_status *run)
 {
+    const struct mm_config *config = run->config;
+    const struct mm_axis lambda = mm_grid_axis(config, MM_AXIS_lambda);
     json_open(json, "best", '[');
-    for (size_t i = 0; i < run->config->lambda_count; i++) {
+    for (size_t i = 0; i < lambda.count; i++) {
         const struct cli_lambda_best *best = &run->best[i];
         json_open(json, NULL, '{');
-        json_number(json, "lambda", run->config->lambda[i]);
+        json_number(json, "lambda", lambda.values[i]);
         json_integer(json, "finished", best->finished);
         if (best->chain >= 0) {
-            const struct mm_chain_place place = mm_results_place(run->config, best->chain);
             json_number(json, "loss", run->losses[best->chain]);
-            json_number(json, "g", run->config->g[place.g_index]);
-            json_integer(json, "start", place.start);
+            json_number(json, "g", mm_grid_value(config, mm_grid_point_of(config, best->chain), MM_AXIS_g));
+            json_integer(json, "start", mm_grid_start_of(config, best->chain));
         }
         json_close(json, '}');
     }

@@ -89,8 +89,8 @@ mm_status mm_landscape_prepare(const struct mm_config *config, const struct mm_l
     lay_axis(request->c_count, landscape->c);
     lay_axis(request->q_count, landscape->q);
     for (size_t i = 0; i < request->cell_count; i++) {
-        landscape->g[i] = config->g[request->cells[i].g_index];
-        landscape->lambda[i] = config->lambda[request->cells[i].lambda_index];
+        landscape->g[i] = request->cells[i].g;
+        landscape->lambda[i] = request->cells[i].lambda;
     }
     for (size_t i = 0; i < request->cell_count * request->c_count * request->q_count; i++)
         landscape->loss[i] = landscape->ergotropy[i] = landscape->instability[i] = NAN;

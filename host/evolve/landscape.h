@@ -4,10 +4,10 @@
 
 #include "micromaser.h"
 
-/** A grid point of a configuration. */
+/** A grid point: where the loss is computed. */
 struct mm_landscape_cell {
-    size_t g_index;
-    size_t lambda_index;
+    double g;
+    double lambda;
 };
 
 /** What to compute. The caller owns the arrays. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/grid.h"
 #include "files/hdf5/driver.h"
 #include "files/hdf5/root.h"
 #include "files/hdf5/write.h"
@@ -19,11 +20,9 @@
 
 /* What is read of a result file. */
 struct chains {
-    struct mm_array g;
-    struct mm_array lambda;
-    struct mm_array g_index;
-    struct mm_array lambda_index;
-    struct mm_array final; /* [chain][batch][2] */
+    struct mm_array axes[MM_AXES];
+    struct mm_array positions[MM_AXES]; /* of the chains on them */
+    struct mm_array final;              /* [chain][batch][2] */
     struct mm_array loss;
 };
 
@@ -36,15 +35,18 @@ static mm_status read_chains(const char *path, const struct mm_config *config, s
         return status;
     if (file.kind != MM_FILE_SEARCH)
         mm_hdf5_fail(&file.hdf5, MM_ERROR_INPUT, "is not the result of a search");
-    mm_hdf5_read_array(&file, "/grid/g", 1, &chains->g);
-    mm_hdf5_read_array(&file, "/grid/lambda", 1, &chains->lambda);
-    mm_hdf5_read_array(&file, "/chains/g_index", 1, &chains->g_index);
-    mm_hdf5_read_array(&file, "/chains/lambda_index", 1, &chains->lambda_index);
     mm_hdf5_read_array(&file, "/chains/final", 3, &chains->final);
     mm_hdf5_read_array(&file, "/chains/loss", 1, &chains->loss);
-    mm_hdf5_check_length(&file, "/chains/lambda_index", &chains->lambda_index, 0, chains->g_index.count);
-    mm_hdf5_check_length(&file, "/chains/loss", &chains->loss, 0, chains->g_index.count);
-    mm_hdf5_check_length(&file, "/chains/final", &chains->final, 0, chains->g_index.count);
+    for (int axis = 0; axis < MM_AXES; axis++) {
+        const char *name = mm_grid_axis(config, (enum mm_axis_number)axis).name;
+        char dataset[64];
+        snprintf(dataset, sizeof dataset, "/grid/%s", name);
+        mm_hdf5_read_array(&file, dataset, 1, &chains->axes[axis]);
+        snprintf(dataset, sizeof dataset, "/chains/%s_index", name);
+        mm_hdf5_read_array(&file, dataset, 1, &chains->positions[axis]);
+        mm_hdf5_check_length(&file, dataset, &chains->positions[axis], 0, chains->loss.count);
+    }
+    mm_hdf5_check_length(&file, "/chains/final", &chains->final, 0, chains->loss.count);
     mm_hdf5_check_length(&file, "/chains/final", &chains->final, 2, 2);
     if (file.hdf5.status == MM_OK && chains->final.length[1] != config->batch_count)
         mm_hdf5_fail(&file.hdf5, MM_ERROR_INPUT, "belongs to another configuration: its batches are not as many");
@@ -53,10 +55,12 @@ static mm_status read_chains(const char *path, const struct mm_config *config, s
 
 static void free_chains(struct chains *chains)
 {
-    struct mm_array *arrays[] = {&chains->g,     &chains->lambda, &chains->g_index, &chains->lambda_index,
-                                 &chains->final, &chains->loss};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        mm_array_free(arrays[i]);
+    for (int axis = 0; axis < MM_AXES; axis++) {
+        mm_array_free(&chains->axes[axis]);
+        mm_array_free(&chains->positions[axis]);
+    }
+    mm_array_free(&chains->final);
+    mm_array_free(&chains->loss);
 }
 
 /* Value of an axis at a position that comes from the file; NaN outside, which equals nothing. */
@@ -65,14 +69,23 @@ static double at(const struct mm_array *axis, double position)
     return position >= 0 && position < (double)axis->count ? axis->values[(size_t)position] : NAN;
 }
 
+/* Whether a chain was optimised at a grid point of the landscape. */
+static bool is_at(const struct chains *chains, size_t chain, const struct mm_landscape *landscape, size_t cell)
+{
+    const double *const values[MM_AXES] = {[MM_AXIS_g] = landscape->g, [MM_AXIS_lambda] = landscape->lambda};
+    bool same = true;
+    for (int axis = 0; axis < MM_AXES && same; axis++)
+        same = at(&chains->axes[axis], chains->positions[axis].values[chain]) == values[axis][cell];
+    return same;
+}
+
 static void take_end_points(const struct chains *chains, struct mm_landscape *landscape)
 {
     struct mm_end_points *end_points = &landscape->end_points;
     for (size_t i = 0; i < chains->loss.count; i++)
         for (size_t cell = 0; cell < landscape->cell_count; cell++) {
             const double *final = &chains->final.values[2 * (i * chains->final.length[1] + landscape->batch)];
-            if (at(&chains->g, chains->g_index.values[i]) != landscape->g[cell] ||
-                at(&chains->lambda, chains->lambda_index.values[i]) != landscape->lambda[cell])
+            if (!is_at(chains, i, landscape, cell))
                 continue;
             end_points->cell[end_points->count] = (int64_t)cell;
             end_points->c[end_points->count] = final[0];

@@ -4,9 +4,9 @@
 
 #include "chain/agreement.h"
 #include "search/plan.h"
-#include "chain/results.h"
+#include "chain/grid.h"
 
-enum { SOURCES_MAX = 2 }; /* of a grid point: the next lower lambda and the next lower g, or itself */
+enum { SOURCES_MAX = MM_AXES }; /* of a grid point: the next lower ones along each axis, or itself */
 
 struct mm_plan {
     const struct mm_config *config;
@@ -14,8 +14,7 @@ struct mm_plan {
     const struct mm_share *share;
     int64_t chain_count;
     int64_t cell_count;
-    int32_t *lower_g;                /* [g_count]: position of the next lower value, -1 for the lowest */
-    int32_t *lower_lambda;           /* [lambda_count] */
+    int32_t *lower[MM_AXES];         /* of each axis: position of the next lower value, -1 for the lowest */
     struct mm_agreement *agreements; /* [cell_count], where the search has `agree`; else NULL */
     int64_t *needed;                 /* [cell_count]: starts needed, where the search has `agree`; else NULL */
     int64_t first_pass;              /* places of the first pass that have been looked at */
@@ -35,8 +34,10 @@ static int compare_values(const void *one, const void *other, void *context)
 }
 
 /* Position of the next lower value of each, -1 for the lowest. Equal values are not neighbours. */
-static mm_status find_lower(size_t count, double *values, int32_t **lower, struct mm_error *error)
+static mm_status find_lower(struct mm_axis axis, int32_t **lower, struct mm_error *error)
 {
+    const size_t count = axis.count;
+    const double *values = axis.values;
     int32_t *order = malloc(count * sizeof *order);
     *lower = malloc(count * sizeof **lower);
     if (order == NULL || *lower == NULL) {
@@ -45,7 +46,7 @@ static mm_status find_lower(size_t count, double *values, int32_t **lower, struc
     }
     for (size_t i = 0; i < count; i++)
         order[i] = (int32_t)i;
-    qsort_r(order, count, sizeof *order, compare_values, values);
+    qsort_r(order, count, sizeof *order, compare_values, (void *)values);
     for (size_t i = 0; i < count; i++) {
         bool equal = i > 0 && values[order[i]] <= values[order[i - 1]];
         int32_t below = i == 0 ? -1 : order[i - 1];
@@ -55,17 +56,16 @@ static mm_status find_lower(size_t count, double *values, int32_t **lower, struc
     return MM_OK;
 }
 
-/* Numbers of the grid points below one; returns how many there are. */
+/* Numbers of the grid points below one, the fastest axis first; returns how many there are. */
 static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t neighbours[SOURCES_MAX])
 {
-    int64_t lambda_count = (int64_t)plan->config->lambda_count;
-    int64_t g = cell / lambda_count;
-    int64_t lambda = cell % lambda_count;
     int count = 0;
-    if (plan->lower_lambda[lambda] >= 0)
-        neighbours[count++] = g * lambda_count + plan->lower_lambda[lambda];
-    if (plan->lower_g[g] >= 0)
-        neighbours[count++] = plan->lower_g[g] * lambda_count + lambda;
+    for (int i = MM_AXES - 1; i >= 0; i--) {
+        const enum mm_axis_number axis = (enum mm_axis_number)i;
+        const int32_t below = plan->lower[axis][mm_grid_position(plan->config, cell, axis)];
+        if (below >= 0)
+            neighbours[count++] = mm_grid_move(plan->config, cell, axis, (size_t)below);
+    }
     return count;
 }
 
@@ -255,10 +255,11 @@ void mm_plan_count(const struct mm_plan *plan, int64_t *finished, int64_t *neede
 
 void mm_plan_best_losses(const struct mm_plan *plan, double *best_loss)
 {
-    for (size_t l = 0; l < plan->config->lambda_count; l++)
+    const struct mm_config *config = plan->config;
+    for (size_t l = 0; l < mm_grid_axis(config, MM_AXIS_lambda).count; l++)
         best_loss[l] = INFINITY;
     for (int64_t i = 0; i < plan->chain_count; i++) {
-        double *best = &best_loss[i / plan->config->starts % (int64_t)plan->config->lambda_count];
+        double *best = &best_loss[mm_grid_position(config, mm_grid_point_of(config, i), MM_AXIS_lambda)];
         *best = fmin(*best, plan->losses[i]); /* fmin takes no notice of NAN */
     }
 }
@@ -270,10 +271,8 @@ static mm_status prepare(struct mm_plan *plan, struct mm_error *error)
 {
     const struct mm_config *config = plan->config;
     mm_status status = MM_OK;
-    if (config->neighbour_starts > 0)
-        status = find_lower(config->g_count, config->g, &plan->lower_g, error);
-    if (config->neighbour_starts > 0 && status == MM_OK)
-        status = find_lower(config->lambda_count, config->lambda, &plan->lower_lambda, error);
+    for (int axis = 0; config->neighbour_starts > 0 && axis < MM_AXES && status == MM_OK; axis++)
+        status = find_lower(mm_grid_axis(config, (enum mm_axis_number)axis), &plan->lower[axis], error);
     if (config->agree == 0 || status != MM_OK)
         return status;
     plan->agreements = calloc((size_t)plan->cell_count, sizeof *plan->agreements);
@@ -294,7 +293,7 @@ mm_status mm_plan_create(struct mm_plan **plan, const struct mm_config *config, 
         .losses = losses,
         .share = share,
         .chain_count = mm_config_chains(config),
-        .cell_count = (int64_t)config->g_count * (int64_t)config->lambda_count,
+        .cell_count = mm_grid_points(config),
     };
     mm_status status = prepare(created, error);
     if (status != MM_OK) {
@@ -310,8 +309,8 @@ void mm_plan_free(struct mm_plan *plan)
 {
     if (plan == NULL)
         return;
-    free(plan->lower_g);
-    free(plan->lower_lambda);
+    for (int axis = 0; axis < MM_AXES; axis++)
+        free(plan->lower[axis]);
     free(plan->agreements);
     free(plan->needed);
     free(plan);

@@ -26,7 +26,7 @@
 #include "solver/backend.h"
 #include "base/clock.h"
 #include "model/problem.h"
-#include "chain/results.h"
+#include "chain/grid.h"
 #include "search/search.h"
 
 static const double trial_length = 0.5; /* longest first trial of a line search */
@@ -133,17 +133,13 @@ static void ask(struct search *search, size_t index)
         slot->angles[2 * b + 1] = 2.0 * variables[2 * b + 1];
         slot->asked[2 * b + 1] = mm_population_from_angle(slot->angles[2 * b + 1]);
     }
-    const struct mm_chain_place place = mm_results_place(search->config, slot->chain);
-    const double lambda = search->config->lambda[place.lambda_index];
+    struct mm_point *point = &search->points[index];
     slot->gradient_limit = mm_optimizer_gradient_limit(slot->optimizer);
     slot->rough_phases_left = mm_optimizer_rough_phases_left(slot->optimizer);
-    search->points[index] = (struct mm_point){
-        .g = search->config->g[place.g_index],
-        .lambda = lambda,
-        .parameters = slot->asked,
-        .gradient_limit = &slot->gradient_limit,
-        .band_tolerance = tolerance_of_phase(search->config, lambda, slot->rough_phases_left),
-    };
+    *point = mm_grid_evaluation_point(search->config, mm_grid_point_of(search->config, slot->chain));
+    point->parameters = slot->asked;
+    point->gradient_limit = &slot->gradient_limit;
+    point->band_tolerance = tolerance_of_phase(search->config, point->lambda, slot->rough_phases_left);
 }
 
 /* Tells the optimiser of a slot the loss, and its gradient in (c, phi): that in phi is twice that in theta. Where
@@ -174,14 +170,13 @@ static void excite_first_batches(const struct search *search, int start, double 
 /* Finds where a chain begins: slot->best. */
 static mm_status find_start(struct search *search, struct slot *slot, struct mm_error *error)
 {
-    struct mm_chain_place place = mm_results_place(search->config, slot->chain);
+    const int32_t start = mm_grid_start_of(search->config, slot->chain);
     int64_t source = mm_plan_start_source(search->plan, slot->chain);
     struct mm_chain chain;
     if (source < 0) {
-        mm_random_start(search->config->seed, place.g_index, place.lambda_index, place.start, search->free_batches,
-                        slot->best);
-        if (place.start < search->config->excited_starts)
-            excite_first_batches(search, place.start, slot->best);
+        mm_grid_random_start(search->config, slot->chain, search->free_batches, slot->best);
+        if (start < search->config->excited_starts)
+            excite_first_batches(search, start, slot->best);
         return MM_OK;
     }
     mm_status status = search->keeper->read(search->keeper->context, source, search->kept, &chain, error);
@@ -208,7 +203,7 @@ static void add_rough_phases(const struct mm_config *config, double lambda, stru
 static mm_status start_chain(struct search *search, size_t index, int64_t chain, struct mm_error *error)
 {
     struct slot *slot = &search->slots[index];
-    const struct mm_chain_place place = mm_results_place(search->config, chain);
+    const int64_t point = mm_grid_point_of(search->config, chain);
     struct mm_optimizer_options options = search->config->optimizer;
     slot->chain = chain;
     slot->best_evaluation = (struct mm_evaluation){.loss = INFINITY};
@@ -222,7 +217,7 @@ static mm_status start_chain(struct search *search, size_t index, int64_t chain,
         slot->variables[2 * b + 1] = mm_angle_from_population(slot->best[2 * b + 1]) / 2.0;
     }
     options.trial_length = trial_length;
-    add_rough_phases(search->config, search->config->lambda[place.lambda_index], &options);
+    add_rough_phases(search->config, mm_grid_value(search->config, point, MM_AXIS_lambda), &options);
     options.evaluations = mm_plan_evaluations(search->plan, chain);
     status = mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->bounds,
                                  search->bounds + 2 * search->free_batches, slot->variables, &options, error);
@@ -235,12 +230,9 @@ static mm_status start_chain(struct search *search, size_t index, int64_t chain,
 /* Hands the end of a chain to the keeper. A chain whose start had no finite loss keeps loss = INFINITY. */
 static mm_status keep_chain(struct search *search, const struct slot *slot, struct mm_error *error)
 {
-    struct mm_chain_place place = mm_results_place(search->config, slot->chain);
+    const int64_t point = mm_grid_point_of(search->config, slot->chain);
     struct mm_chain chain = {
         .finished = true,
-        .g_index = place.g_index,
-        .lambda_index = place.lambda_index,
-        .start = place.start,
         .initial = slot->initial,
         .final = search->kept,
         .evaluation = slot->best_evaluation,
@@ -250,12 +242,13 @@ static mm_status keep_chain(struct search *search, const struct slot *slot, stru
         .eigen_failures = slot->eigen_failures,
         .status = mm_optimizer_reason(slot->optimizer),
     };
+    mm_grid_place(search->config, slot->chain, &chain);
     mm_spread_parameters(search->problem.batch_count, search->problem.batches, slot->best, search->kept);
     mm_status status = search->keeper->take(search->keeper->context, slot->chain, &chain, error);
     if (status != MM_OK)
         return status;
     mm_plan_ended(search->plan, slot->chain);
-    double *best = &search->best_loss[place.lambda_index];
+    double *best = &search->best_loss[mm_grid_position(search->config, point, MM_AXIS_lambda)];
     *best = fmin(*best, chain.evaluation.loss);
     return MM_OK;
 }
@@ -477,12 +470,13 @@ static mm_status allocate_slots(struct search *search, struct mm_error *error)
 static mm_status begin_progress(struct search *search, struct mm_error *error)
 {
     const struct mm_config *config = search->config;
-    search->best_loss = malloc(config->lambda_count * sizeof *search->best_loss);
+    const struct mm_axis lambda = mm_grid_axis(config, MM_AXIS_lambda);
+    search->best_loss = malloc(lambda.count * sizeof *search->best_loss);
     if (search->best_loss == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", config->lambda_count);
+        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", lambda.count);
     search->progress = (struct mm_progress){
-        .lambda_count = config->lambda_count,
-        .lambda = config->lambda,
+        .lambda_count = lambda.count,
+        .lambda = lambda.values,
         .best_loss = search->best_loss,
     };
     mm_plan_best_losses(search->plan, search->best_loss);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain/grid.h"
 #include "chain/agreement.h"
 #include "base/clock.h"
 #include "chain/results.h"
@@ -83,11 +84,11 @@ static const char *part_name(const struct mm_store *store, const struct mm_store
 static mm_status fail_on_difference(const struct mm_store *store, int64_t index, size_t part,
                                     struct mm_error *error)
 {
-    struct mm_chain_place place = mm_results_place(&store->config, index);
-    return mm_fail(error, MM_ERROR_INPUT,
-                   "chain %lld (g_index %d, lambda_index %d, start %d) has two different ends, in %s and in %s",
-                   (long long)index, (int)place.g_index, (int)place.lambda_index, (int)place.start,
-                   part_name(store, mm_store_part_of(store, index)), part_name(store, &store->parts[part]));
+    char place[MM_GRID_TEXT_SIZE];
+    mm_grid_text(&store->config, index, place);
+    return mm_fail(error, MM_ERROR_INPUT, "chain %lld (%s) has two different ends, in %s and in %s",
+                   (long long)index, place, part_name(store, mm_store_part_of(store, index)),
+                   part_name(store, &store->parts[part]));
 }
 
 mm_status mm_store_take(struct mm_store *store, size_t part, int64_t row, const unsigned char *record, bool *sound,
@@ -302,7 +303,7 @@ mm_status mm_store_add_damage(struct mm_store *store, struct mm_store_damage dam
 static bool allocate(struct mm_store *store)
 {
     size_t chains = (size_t)store->chain_count;
-    size_t cells = store->config.g_count * store->config.lambda_count;
+    size_t cells = (size_t)mm_grid_points(&store->config);
     store->losses = malloc(chains * sizeof *store->losses);
     store->digests = calloc(chains, sizeof *store->digests);
     store->locations = calloc(chains, sizeof *store->locations);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "chain/grid.h"
 #include "chain/results.h"
 #include "support/search_checks.h"
 
@@ -85,18 +86,14 @@ static inline void end_run(struct run *run)
 static inline struct mm_chain made_up_chain(const struct mm_config *config, int64_t index, double *storage)
 {
     uint64_t state = (uint64_t)index * 0x9e3779b97f4a7c15u + 1;
-    struct mm_chain_place place = mm_results_place(config, index);
     double values[14];
     for (size_t i = 0; i < 4 * config->batch_count + 14; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         double value = ldexp((double)(state >> 11), -53);
         *(i < 14 ? &values[i] : &storage[i - 14]) = value;
     }
-    return (struct mm_chain){
+    struct mm_chain chain = {
         .finished = true,
-        .g_index = place.g_index,
-        .lambda_index = place.lambda_index,
-        .start = place.start,
         .initial = storage,
         .final = storage + 2 * config->batch_count,
         .evaluation = {.loss = index % 7 == 3 ? INFINITY : -values[0],
@@ -117,6 +114,8 @@ static inline struct mm_chain made_up_chain(const struct mm_config *config, int6
         .eigen_failures = index % 3,
         .status = (enum mm_stop_reason)(1 + index % 5),
     };
+    mm_grid_place(config, index, &chain);
+    return chain;
 }
 
 static inline struct mm_store_options made_up_options(struct run *run)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chain/grid.h"
 #include "chain/agreement.h"
 #include "files/hdf5/root.h"
 #include "files/hdf5/read.h"
@@ -87,10 +88,11 @@ static void write_grid(struct mm_result_writer *writer)
     static const char *const parameters[] = {"c", "q"};
     const struct mm_config *config = writer->source->config;
     hid_t group = mm_hdf5_create_group(&writer->hdf5, writer->file, "grid");
-    writer->g = write_axis(writer, group, "g", config->g_count, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, config->g,
-                           "coupling constant g (times tau, Eq. 4)");
-    writer->lambda = write_axis(writer, group, "lambda", config->lambda_count, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
-                                config->lambda, "weight lambda of the instability (Eq. 11)");
+    for (int i = 0; i < MM_AXES; i++) {
+        const struct mm_axis axis = mm_grid_axis(config, (enum mm_axis_number)i);
+        writer->axes[i] = write_axis(writer, group, axis.name, axis.count, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
+                                     axis.values, axis.long_name);
+    }
     int64_t *numbers = malloc(config->batch_count * sizeof *numbers);
     if (numbers == NULL)
         mm_hdf5_fail(&writer->hdf5, MM_ERROR_MEMORY, "out of memory for an axis");
@@ -148,14 +150,17 @@ static void write_protocol(struct mm_result_writer *writer)
 void mm_write_groups(struct mm_result_writer *writer, bool chains)
 {
     struct mm_hdf5 *hdf5 = &writer->hdf5;
-    writer->g = writer->lambda = writer->batch = writer->parameter = -1;
+    writer->batch = writer->parameter = -1;
+    for (int axis = 0; axis < MM_AXES; axis++)
+        writer->axes[axis] = -1;
     write_grid(writer);
     write_protocol(writer);
     if (chains)
         mm_write_chains(writer);
     mm_write_best(writer);
-    mm_hdf5_close(hdf5, writer->g, H5Dclose, "g");
-    mm_hdf5_close(hdf5, writer->lambda, H5Dclose, "lambda");
+    for (int axis = 0; axis < MM_AXES; axis++)
+        mm_hdf5_close(hdf5, writer->axes[axis], H5Dclose,
+                      mm_grid_axis(writer->source->config, (enum mm_axis_number)axis).name);
     mm_hdf5_close(hdf5, writer->batch, H5Dclose, "batch");
     mm_hdf5_close(hdf5, writer->parameter, H5Dclose, "parameter");
 }

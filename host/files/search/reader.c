@@ -12,7 +12,7 @@
 #include "files/hdf5/read.h"
 #include "files/search/reader.h"
 #include "files/search/types.h"
-#include "chain/results.h"
+#include "chain/grid.h"
 
 enum {
     BLOCK_BYTES = 16 * 1024 * 1024 /* of the kept rows, at most: a damaged file may claim any size of a chunk */
@@ -287,16 +287,6 @@ static void keep_rows(struct mm_result_reader *reader, int64_t row)
         reader->count = 0;
 }
 
-/* Number of the chain of a record, from its first three columns: g_index, lambda_index and start. */
-static int64_t number_of(const struct mm_config *config, const unsigned char *record)
-{
-    int32_t at[3];
-    memcpy(at, record + sizeof(int64_t), sizeof at);
-    bool in_grid = at[0] >= 0 && (size_t)at[0] < config->g_count && at[1] >= 0 &&
-                   (size_t)at[1] < config->lambda_count && at[2] >= 0 && at[2] < config->starts;
-    return in_grid ? mm_results_index(config, (struct mm_chain_place){at[0], at[1], at[2]}) : -1;
-}
-
 mm_status mm_result_reader_read(struct mm_result_reader *reader, const struct mm_config *config, int64_t first,
                                 int64_t count, unsigned char *records, struct mm_error *error)
 {
@@ -312,7 +302,9 @@ mm_status mm_result_reader_read(struct mm_result_reader *reader, const struct mm
         if (hdf5->status != MM_OK)
             break;
         memcpy(record, reader->records + (size_t)(row - reader->first) * reader->record_size, reader->record_size);
-        int64_t number = number_of(config, record);
+        struct mm_chain chain;
+        mm_record_place(config->batch_count, record, &chain);
+        int64_t number = mm_grid_index_of(config, &chain);
         memcpy(record, &number, sizeof number);
     }
     return mm_hdf5_end(hdf5);

@@ -1,6 +1,6 @@
 /* tables.c - the tables of a result file, written block by block: /chains and /best.
  *
- * The rows of a table run along one dimension (chain) or two (g, lambda). Chains are read once, as packed records,
+ * The rows of a table run along one dimension (chain) or the axes of the grid. Chains are read once, as packed records,
  * some thousand at a time (chain/record.h); every column takes its part of these into a block of its own, which is
  * one chunk of its dataset. So memory does not grow with the number of chains.
  *
@@ -97,7 +97,7 @@ static void add_number(struct table *table, const char *name, const char *long_n
     add_column(table, &is, table->record_size + offset);
 }
 
-/* The columns of a record (files/search/types.c); of a best chain, those that tell more than its place does. */
+/* The columns of a record (chain/columns.h); of a best chain, those that tell more than its place does. */
 static void add_record(struct table *table, bool best)
 {
     size_t offset = sizeof(int64_t); /* after the chain's number */
@@ -281,16 +281,29 @@ static struct numbers look_at_cell(const struct mm_chain_source *source, size_t 
     return numbers;
 }
 
+/* The grid point in a row of a block. */
+static size_t point_of_row(const struct table *table, const hsize_t *start, const hsize_t *extent, size_t row)
+{
+    size_t point = 0, step = 1;
+    for (int axis = MM_AXES; axis-- > 0;) {
+        point += (start[axis] + row % extent[axis]) * step;
+        step *= table->length[axis];
+        row /= extent[axis];
+    }
+    return point;
+}
+
 /* Writes a block of grid points.
  * @param before  in and out: chains of all grid points before */
 static void write_best_block(struct table *table, const hsize_t *start, const hsize_t *extent, int64_t *before)
 {
     const struct mm_chain_source *source = table->writer->source;
-    size_t chains = 0;
-    for (size_t row = 0; row < extent[0] * extent[1]; row++) {
+    size_t chains = 0, rows = 1;
+    for (int axis = 0; axis < MM_AXES; axis++)
+        rows *= extent[axis];
+    for (size_t row = 0; row < rows; row++) {
         int64_t best = -1;
-        size_t cell = (start[0] + row / extent[1]) * table->length[1] + start[1] + row % extent[1];
-        struct numbers numbers = look_at_cell(source, cell, *before, &best);
+        struct numbers numbers = look_at_cell(source, point_of_row(table, start, extent, row), *before, &best);
         *before += numbers.finished;
         set_numbers(table, row, numbers);
         if (best < 0) {
@@ -304,19 +317,39 @@ static void write_best_block(struct table *table, const hsize_t *start, const hs
     write_block(table, start, extent);
 }
 
+/* Writes all blocks, the last axis running fastest: a block is whole in the axes behind the first that it divides,
+ * so that the grid points come in their order. */
+static void write_best_rows(struct table *table)
+{
+    hsize_t start[MM_AXES] = {0}, extent[MM_AXES];
+    int64_t before = 0;
+    for (int axis = 0; axis >= 0 && table->writer->hdf5.status == MM_OK;) {
+        for (axis = 0; axis < MM_AXES; axis++) {
+            const hsize_t left = table->length[axis] - start[axis];
+            extent[axis] = left < table->block[axis] ? left : table->block[axis];
+        }
+        write_best_block(table, start, extent, &before);
+        for (axis = MM_AXES - 1; axis >= 0; axis--) {
+            start[axis] += table->block[axis];
+            if (start[axis] < table->length[axis])
+                break;
+            start[axis] = 0;
+        }
+    }
+}
+
 void mm_write_best(struct mm_result_writer *writer)
 {
     const struct mm_config *config = writer->source->config;
-    struct table table = {
-        .writer = writer,
-        .rank = 2,
-        .length = {config->g_count, config->lambda_count},
-        .scale = {writer->g, writer->lambda},
-    };
-    int64_t before = 0;
+    struct table table = {.writer = writer, .rank = MM_AXES};
+    for (int axis = 0; axis < MM_AXES; axis++) {
+        table.length[axis] = mm_grid_axis(config, (enum mm_axis_number)axis).count;
+        table.scale[axis] = writer->axes[axis];
+    }
     open_table(&table, "best");
-    mm_hdf5_link_axis(&writer->hdf5, writer->g, table.group, "g");
-    mm_hdf5_link_axis(&writer->hdf5, writer->lambda, table.group, "lambda");
+    for (int axis = 0; axis < MM_AXES; axis++)
+        mm_hdf5_link_axis(&writer->hdf5, writer->axes[axis], table.group,
+                          mm_grid_axis(config, (enum mm_axis_number)axis).name);
     mm_hdf5_link_axis(&writer->hdf5, writer->batch, table.group, "batch");
     mm_hdf5_link_axis(&writer->hdf5, writer->parameter, table.group, "parameter");
     add_record(&table, true);
@@ -324,14 +357,6 @@ void mm_write_best(struct mm_result_writer *writer)
     add_number(&table, "agree", "finished chains whose loss is within 1e-6 max(1, |loss|) of the best",
                offsetof(struct numbers, agree));
     add_number(&table, "finished", "finished chains", offsetof(struct numbers, finished));
-    for (hsize_t g = 0; g < table.length[0] && writer->hdf5.status == MM_OK; g += table.block[0])
-        for (hsize_t l = 0; l < table.length[1] && writer->hdf5.status == MM_OK; l += table.block[1]) {
-            const hsize_t start[2] = {g, l};
-            const hsize_t extent[2] = {
-                table.length[0] - g < table.block[0] ? table.length[0] - g : table.block[0],
-                table.length[1] - l < table.block[1] ? table.length[1] - l : table.block[1],
-            };
-            write_best_block(&table, start, extent, &before);
-        }
+    write_best_rows(&table);
     close_table(&table);
 }

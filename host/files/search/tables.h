@@ -2,6 +2,7 @@
 #ifndef MM_FILES_SEARCH_TABLES_H
 #define MM_FILES_SEARCH_TABLES_H
 
+#include "chain/grid.h"
 #include "chain/source.h"
 #include "files/hdf5/driver.h"
 
@@ -11,7 +12,7 @@ struct mm_result_writer {
     struct mm_hdf5_disk disk;
     struct mm_chain_source *source;
     hid_t file;
-    hid_t g, lambda, batch, parameter; /* the datasets of the axes */
+    hid_t axes[MM_AXES], batch, parameter; /* the datasets of the axes */
 };
 
 /** Writes the groups of the file (layout: files/search/file.c).

@@ -15,6 +15,7 @@
 
 #include "files/search/fold.h"
 #include "files/search/reader.h"
+#include "chain/grid.h"
 #include "chain/results.h"
 #include "support/search_checks.h"
 
@@ -228,19 +229,16 @@ static mm_status make_up_records(void *context, size_t count, const int64_t *ind
     (void)error;
     const struct mm_config *config = context;
     for (size_t i = 0; i < count; i++) {
-        struct mm_chain_place place = mm_results_place(config, indices[i]);
         uint64_t seed = (uint64_t)indices[i];
         double parameters[4] = {any_double(&seed), any_double(&seed), any_double(&seed), any_double(&seed)};
         struct mm_chain chain = {
             .finished = true,
-            .g_index = place.g_index,
-            .lambda_index = place.lambda_index,
-            .start = place.start,
             .initial = parameters,
             .final = parameters + 2,
             .evaluation.loss = any_loss(NULL, indices[i]),
             .status = MM_CONVERGED_FTOL,
         };
+        mm_grid_place(config, indices[i], &chain);
         mm_record_pack(mm_run_fingerprint(config), 1, indices[i], &chain, records + i * mm_record_size(1));
     }
     return MM_OK;
