@@ -18,6 +18,35 @@
 
 enum { ROW_BITS = 40, LINE_SIZE = 1024 };
 
+/* ----------------------------------------------------------------------------------- what it knows */
+
+const struct mm_config *mm_store_config(const struct mm_store *store)
+{
+    return &store->config;
+}
+
+double mm_store_loss(const struct mm_store *store, int64_t index)
+{
+    return store->losses[index];
+}
+
+const double *mm_store_losses(const struct mm_store *store)
+{
+    return store->losses;
+}
+
+const struct mm_journal_file *mm_store_journals(const struct mm_store *store, size_t *count)
+{
+    *count = store->other_journals;
+    return store->journals;
+}
+
+const struct mm_store_damage *mm_store_damage(const struct mm_store *store, size_t *count)
+{
+    *count = store->damage_count;
+    return store->damages;
+}
+
 /* ------------------------------------------------------------------------------------------ places */
 
 static bool is_known(const struct mm_store *store, int64_t index)
@@ -167,6 +196,16 @@ size_t mm_store_new_part(struct mm_store *store, enum mm_store_part_kind kind, c
     store->part_count = at >= store->part_count ? at + 1 : store->part_count;
     store->parts[at] = (struct mm_store_part){.kind = kind, .path = copy, .run = run, .descriptor = -1};
     return at;
+}
+
+struct mm_store_part *mm_store_result_part(const struct mm_store *store, const char *run)
+{
+    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
+        struct mm_store_part *part = &store->parts[p];
+        if (part->kind == MM_PART_RESULT_FILE && part->run == run && !part->superseded)
+            return part;
+    }
+    return NULL;
 }
 
 static void close_part(struct mm_store_part *part)

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "disk/files_beside.h"
-#include "store/journal_list.h"
+#include "store/journal.h"
 #include "disk/output_file.h"
 #include "files/search/check.h"
 #include "files/search/fold.h"

@@ -124,6 +124,9 @@ void mm_store_sweep(struct mm_store *store);
 /** The first half of it. */
 void mm_store_forget_superseded(struct mm_store *store);
 
+/** The part of the result file of a run; NULL if none is known. */
+struct mm_store_part *mm_store_result_part(const struct mm_store *store, const char *run);
+
 /** A free entry of parts; SIZE_MAX if there is no memory. Moves the array. */
 size_t mm_store_new_part(struct mm_store *store, enum mm_store_part_kind kind, const char *path, const char *run);
 
@@ -169,9 +172,6 @@ mm_status mm_store_load_file(struct mm_store *store, const char *run, bool *chan
 /** Reads the result file and the journals of a run, again if somebody replaces the result file meanwhile.
  *  @param lock  whether the run is locked (disk/run_lock.h), and dead journals shall be */
 mm_status mm_store_read_run(struct mm_store *store, const char *run, bool lock, struct mm_error *error);
-
-/** The part of the result file of a run; NULL if none is known. */
-struct mm_store_part *mm_store_result_part(const struct mm_store *store, const char *run);
 
 /* ------------------------------------------------------------------------------------------ store/read.c */
 

@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/journal_header.h"
-#include "store/journal_list.h"
+#include "store/journal.h"
 #include "disk/output_file.h"
 #include "disk/patience.h"
 

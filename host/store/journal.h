@@ -53,6 +53,15 @@ mm_status mm_journal_clear(struct mm_journal *journal, struct mm_error *error);
 /** Closes the journal and, if it holds nothing that is not folded (`remove`), removes it. NULL is allowed. */
 void mm_journal_close(struct mm_journal *journal, bool remove);
 
+/* ------------------------------------------------------------------------------ journals of all processes */
+
+/** Between the name of the result file and the rest in the name of a journal. */
+#define MM_JOURNAL_MIDDLE ".journal."
+
+/** FOLDER/.NAME of FOLDER/NAME: takes the place of the output in the name of a journal that is being created.
+ *  To be freed by the caller; NULL if there is no memory. */
+char *mm_journal_hidden(const char *output);
+
 /** A journal of any process, as it lies on the disk. */
 struct mm_journal_file {
     char *path;
@@ -77,6 +86,16 @@ mm_status mm_journal_list(const char *output, bool lock, struct mm_journal_file 
 
 /** Closes (and so unlocks) and frees them. */
 void mm_journal_list_free(struct mm_journal_file *files, size_t count);
+
+/* ------------------------------------------------------------------------------------- the header as bytes */
+
+enum { MM_JOURNAL_HEADER_MAX = 64 << 20 /* most bytes of both copies of a header */ };
+
+/** Both copies of a header, as a journal begins with them.
+ *  @param bytes  out, to be freed by the caller
+ *  @param size   out: their number, the offset of the first record */
+mm_status mm_journal_header_pack(const struct mm_journal_header *header, size_t record_size, unsigned char **bytes,
+                                 size_t *size, struct mm_error *error);
 
 /** Parses a header from the beginning of a journal's bytes; whatever they are, it never reads beyond
  *  data[0 .. size-1].

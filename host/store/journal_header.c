@@ -21,7 +21,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "store/journal_header.h"
+#include "store/journal.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied from memory in its byte order");
 

@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "disk/files_beside.h"
-#include "store/journal_header.h"
-#include "store/journal_list.h"
+#include "store/journal.h"
 #include "disk/patience.h"
 
 char *mm_journal_hidden(const char *output)

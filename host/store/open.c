@@ -13,35 +13,6 @@
 #include "store/inside.h"
 #include "base/utc_time.h"
 
-/* ------------------------------------------------------------------------------------- what it knows */
-
-const struct mm_config *mm_store_config(const struct mm_store *store)
-{
-    return &store->config;
-}
-
-double mm_store_loss(const struct mm_store *store, int64_t index)
-{
-    return store->losses[index];
-}
-
-const double *mm_store_losses(const struct mm_store *store)
-{
-    return store->losses;
-}
-
-const struct mm_journal_file *mm_store_journals(const struct mm_store *store, size_t *count)
-{
-    *count = store->other_journals;
-    return store->journals;
-}
-
-const struct mm_store_damage *mm_store_damage(const struct mm_store *store, size_t *count)
-{
-    *count = store->damage_count;
-    return store->damages;
-}
-
 mm_status mm_store_read(struct mm_store *store, int64_t index, double *parameters, struct mm_chain *chain,
                         struct mm_error *error)
 {

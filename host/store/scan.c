@@ -61,16 +61,6 @@ static unsigned char *allocate_block(const struct mm_store *store, struct mm_err
 
 /* --------------------------------------------------------------------------------------- result file */
 
-struct mm_store_part *mm_store_result_part(const struct mm_store *store, const char *run)
-{
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        struct mm_store_part *part = &store->parts[p];
-        if (part->kind == MM_PART_RESULT_FILE && part->run == run && !part->superseded)
-            return part;
-    }
-    return NULL;
-}
-
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&

@@ -18,7 +18,7 @@
 #include "chain/agreement.h"
 #include "chain/record.h"
 #include "disk/files_beside.h"
-#include "store/journal_list.h"
+#include "store/journal.h"
 #include "disk/output_file.h"
 #include "disk/patience.h"
 #include "store/task_share.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "store/journal_header.h"
+#include "store/journal.h"
 
 enum { PREFIX = 4, BLOCK = 4096, BATCHES = 2, FIX_HEADER = 1, FIX_RECORD = 2, ADD = 4, CUT = 8, CRC_SIZE = 4 };
 
