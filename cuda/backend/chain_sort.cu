@@ -52,8 +52,8 @@ struct scratch_allocator {
 
 __device__ bool is_diagonal(const struct mm_chain_batch &batch, int row)
 {
-    const struct mm_qubit *qubits = batch.qubits + static_cast<size_t>(row) * batch.problem.batch_count;
-    for (int b = 0; b < batch.problem.batch_count; b++)
+    const struct mm_qubit *qubits = batch.qubits + static_cast<size_t>(row) * batch.problem.protocol.batch_count;
+    for (int b = 0; b < batch.problem.protocol.batch_count; b++)
         if (qubits[b].coherence != 0.0)
             return false;
     return true;

@@ -204,7 +204,7 @@ mm_status propagate(const struct drawn_pass &pass, struct mm_error *error)
     const cudaStream_t stream = job.worker->stream;
     struct mm_chain_batch batch = pass.batch;
     mm_status status = MM_OK;
-    batch.problem.batch_count = static_cast<int>(job.launch);
+    batch.problem.protocol.batch_count = static_cast<int>(job.launch);
     for (size_t i = 0; i < job.length && status == MM_OK; i += job.launch) {
         const int64_t first = job.first + static_cast<int64_t>(i);
         if (i > 0)
@@ -212,7 +212,7 @@ mm_status propagate(const struct drawn_pass &pass, struct mm_error *error)
                           MM_LAUNCH(set_couplings, (unsigned)((rows + MM_BLOCK_THREADS - 1) / MM_BLOCK_THREADS),
                                     MM_BLOCK_THREADS, 0, stream, input.chains, input.couplings + i * rows,
                                     pass.plan.rows));
-        batch.problem.batch_ends = input.ends + i;
+        batch.problem.protocol.ends = input.ends + i;
         batch.qubits = input.qubits + i * rows;
         status = mm_cuda_propagate(batch, pass.plan.rows, mm_on_device<int>(memory, MM_ARRAY_ORDER), first,
                                    first + static_cast<int64_t>(job.launch), false, stream, error);

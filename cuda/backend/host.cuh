@@ -6,6 +6,7 @@ extern "C" {
 #include "solver/backend.h"
 #include "model/loss.h"
 #include "model/problem.h"
+#include "model/protocol.h"
 }
 
 #endif

@@ -20,9 +20,7 @@ mm_status upload_batch_ends(struct mm_cuda_worker *worker, struct mm_error *erro
     int64_t *ends = static_cast<int64_t *>(malloc(problem->batch_count * sizeof *ends));
     if (ends == nullptr)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu batches", problem->batch_count);
-    int64_t end = 0;
-    for (size_t b = 0; b < problem->batch_count; b++)
-        ends[b] = end += problem->batches[b].qubits;
+    mm_protocol_find_ends(problem, ends);
     mm_status status = mm_device_copy(&worker->batch_ends, ends, problem->batch_count, error);
     free(ends);
     return status;
@@ -108,8 +106,7 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
     const struct mm_device_memory &memory = worker->memory;
     struct mm_chain_batch batch = {};
     batch.problem.levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
-    batch.problem.batch_count = static_cast<int>(problem->batch_count);
-    batch.problem.batch_ends = worker->batch_ends;
+    batch.problem.protocol = {static_cast<int>(problem->batch_count), worker->batch_ends};
     batch.problem.collisions = mm_problem_collisions(problem);
     batch.problem.tail_start = batch.problem.collisions - problem->tail;
     batch.problem.derivative = plan.gradient;
@@ -140,19 +137,12 @@ void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_c
     struct mm_device_chain *chains = mm_staged<struct mm_device_chain>(worker->memory, MM_ARRAY_INPUT);
     struct mm_qubit *qubit =
         reinterpret_cast<struct mm_qubit *>(chains + plan.rows) + static_cast<size_t>(row) * problem->batch_count;
-    const double *parameter = point->parameters;
     chains[row] = {};
     chains[row].g = point->g;
     chains[row].lambda = point->lambda;
     chains[row].band_tolerance = mm_point_band_tolerance(problem, point);
     chains[row].way = way;
-    for (size_t b = 0; b < problem->batch_count; b++) {
-        const struct mm_batch &batch = problem->batches[b];
-        qubit[b] = batch.fixed ? mm_qubit_from_population(batch.c, batch.q)
-                               : mm_qubit_from_population(parameter[0], parameter[1]);
-        if (!batch.fixed)
-            parameter += 2;
-    }
+    mm_protocol_qubits(problem, point->parameters, qubit);
 }
 
 mm_status mm_cuda_worker_begin(struct mm_cuda_worker *worker, const struct mm_chain_plan &plan,

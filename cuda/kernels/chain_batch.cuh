@@ -17,6 +17,9 @@
 #include <cuda_runtime.h>
 
 #include "model/collision.h"
+extern "C" {
+#include "model/protocol.h"
+}
 #include "kernels/sweep_ways.cuh"
 
 enum {
@@ -37,12 +40,11 @@ enum {
 
 /** What all chains of a batch share. */
 struct mm_device_problem {
-    int levels; /* N, or the most there may be while the space grows with the state */
-    int batch_count;
-    const int64_t *batch_ends; /* [batch_count], device memory: collisions up to the end of each batch of qubits */
-    int64_t collisions;        /* of the schedule; the last batch of qubits continues after it */
-    int64_t tail_start;        /* energy steps out of states tail_start .. collisions-1 make up the instability */
-    bool derivative;           /* windows keep the margin that derivatives need (host/cpu/run.c) */
+    int levels;                  /* N, or the most there may be while the space grows with the state */
+    struct mm_protocol protocol; /* its ends in device memory */
+    int64_t collisions;          /* of the schedule; the last batch of qubits continues after it */
+    int64_t tail_start;          /* energy steps out of states tail_start .. collisions-1 make up the instability */
+    bool derivative;             /* windows keep the margin that derivatives need (host/cpu/run.c) */
 };
 
 /** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
@@ -184,33 +186,17 @@ __device__ static inline struct mm_chain_view mm_view_chain(const struct mm_chai
     const size_t matrix = mm_batch_matrix(batch);
     struct mm_chain_view view;
     view.chain = batch.chains + chain;
-    view.qubits = mm_batch_row(batch.qubits, chain, (size_t)problem.batch_count);
+    view.qubits = mm_batch_row(batch.qubits, chain, (size_t)problem.protocol.batch_count);
     view.state = mm_batch_row(batch.state, chain, matrix);
     view.adjoint = mm_batch_row(batch.adjoint, chain, matrix);
     view.tail_signs = mm_batch_row(batch.tail_signs, chain, (size_t)(problem.collisions - problem.tail_start));
-    view.derivatives = mm_batch_row(batch.derivatives, chain, 2 * (size_t)problem.batch_count);
+    view.derivatives = mm_batch_row(batch.derivatives, chain, 2 * (size_t)problem.protocol.batch_count);
     view.few = mm_batch_row(batch.few, chain, 1);
     view.segment = mm_batch_row(batch.segment, chain, (size_t)batch.segment_states * matrix);
     view.windows = mm_batch_row(batch.windows, chain, (size_t)batch.segment_length + 1);
     view.energies = mm_batch_row(batch.energies, chain, (size_t)batch.energies_length);
     view.scratch = mm_batch_row(batch.scratch, chain, mm_batch_scratch(batch));
     return view;
-}
-
-/** First collision after those of a batch of qubits. */
-__device__ static inline int64_t mm_batch_end(const struct mm_device_problem &problem, int batch)
-{
-    return batch + 1 < problem.batch_count ? problem.batch_ends[batch] : INT64_MAX;
-}
-
-/** Batch of qubits that collision k belongs to, looked for from that of a neighbouring collision, or from 0. */
-__device__ static inline int mm_batch_of_collision(const struct mm_device_problem &problem, int64_t k, int batch)
-{
-    while (batch + 1 < problem.batch_count && k >= problem.batch_ends[batch])
-        batch++;
-    while (batch > 0 && k < problem.batch_ends[batch - 1])
-        batch--;
-    return batch;
 }
 
 #endif

@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS) start_chain(struct mm_chain_
     for (size_t i = threadIdx.x; i < matrix; i += blockDim.x)
         view.state[i] = i == 0 ? 1.0 : 0.0;
     if (batch.derivatives != nullptr)
-        for (int i = (int)threadIdx.x; i < 2 * batch.problem.batch_count; i += (int)blockDim.x)
+        for (int i = (int)threadIdx.x; i < 2 * batch.problem.protocol.batch_count; i += (int)blockDim.x)
             view.derivatives[i] = 0.0;
     if (batch.few != nullptr && threadIdx.x == 0)
         *view.few = {};

@@ -217,8 +217,8 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
         const struct mm_tile_edge edge = mm_tile_find_edge(shared, parity, BANDS);
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, window, k, account.view.energies != nullptr);
         if (k >= batch_end) {
-            batch_number = mm_batch_of_collision(problem, k, batch_number);
-            batch_end = mm_batch_end(problem, batch_number);
+            batch_number = mm_protocol_batch(problem.protocol, k, batch_number);
+            batch_end = mm_protocol_end(problem.protocol, batch_number);
             columns_levels = 0;
         }
         const struct mm_qubit qubit = account.view.qubits[batch_number];

@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     mm_wide_fill_sines(tables, chain.g, problem.levels, chain.window.levels);
     for (int64_t k = first; k < end; k++) {
         const struct mm_sums_wanted wanted = mm_wanted_sums(problem, state.window, k, view.energies != nullptr);
-        batch_number = mm_batch_of_collision(problem, k, batch_number);
+        batch_number = mm_protocol_batch(problem.protocol, k, batch_number);
         const struct mm_qubit qubit = view.qubits[batch_number];
         if (keep)
             mm_keep_window(view, k - first, state.window);

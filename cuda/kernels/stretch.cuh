@@ -71,11 +71,9 @@ __device__ static inline void mm_find_step(const struct mm_device_problem &probl
     if (course.stretch != course.place.stretch)
         course.every = stretch.every || (stretch.all_kept && mm_stretch_has_source(problem, view, stretch.range));
     course.stretch = course.place.stretch;
-    course.batch_number = mm_batch_of_collision(problem, k, course.batch_number);
+    course.batch_number = mm_protocol_batch(problem.protocol, k, course.batch_number);
     const bool is_term = !course.every && mm_way_has_term(way, course.place, k);
-    int64_t until = stretch.range.first;
-    if (course.batch_number > 0)
-        until = max(until, problem.batch_ends[course.batch_number - 1]);
+    int64_t until = max(stretch.range.first, mm_protocol_begin(problem.protocol, course.batch_number));
     if (is_term)
         until = k;
     else if (!course.every && course.place.term > 0)

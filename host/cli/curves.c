@@ -9,7 +9,7 @@
 #include "cli/curves.h"
 #include "files/hdf5/root.h"
 #include "base/numbers.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 #include "chain/results.h"
 #include "base/text.h"
 

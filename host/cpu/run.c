@@ -47,9 +47,8 @@ mm_status mm_cpu_run_create(struct mm_cpu_run *run, const struct mm_problem *pro
     if (!run->batch_ends || !run->qubits || !run->derivatives || !run->tail_signs || !run->checkpoints)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for a run of %zu batches and a tail of %lld collisions",
                        problem->batch_count, (long long)problem->tail);
-    int64_t end = 0;
-    for (size_t b = 0; b < problem->batch_count; b++)
-        run->batch_ends[b] = end += problem->batches[b].qubits;
+    mm_protocol_find_ends(problem, run->batch_ends);
+    run->protocol = (struct mm_protocol){(int)problem->batch_count, run->batch_ends};
     run->capacity_levels = mm_smaller(run->levels, FIRST_LEVELS);
     run->capacity_bands = 1;
     run->window = (struct mm_window){run->capacity_levels, 1};
@@ -220,14 +219,7 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
                            const struct mm_single_part *single, struct mm_error *error)
 {
     const struct mm_problem *problem = run->problem;
-    const double *parameter = point->parameters;
-    for (size_t b = 0; b < problem->batch_count; b++) {
-        const struct mm_batch *batch = &problem->batches[b];
-        run->qubits[b] = batch->fixed ? mm_qubit_from_population(batch->c, batch->q)
-                                      : mm_qubit_from_population(parameter[0], parameter[1]);
-        if (!batch->fixed)
-            parameter += 2;
-    }
+    mm_protocol_qubits(problem, point->parameters, run->qubits);
     run->band_tolerance = mm_point_band_tolerance(problem, point);
     run->derivative = derivative;
     return start_at_vacuum(run, point->g, single, error);
@@ -285,11 +277,10 @@ mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct
     return status != MM_OK || state->density == NULL ? status : load_state(run, state, error);
 }
 
-/** Forward to the batch of the next collision; the last batch goes on after the schedule ends. */
+/** Goes to the batch of the next collision. */
 static void enter_batch(struct mm_cpu_run *run)
 {
-    while (run->batch + 1 < run->problem->batch_count && run->collision >= run->batch_ends[run->batch])
-        run->batch++;
+    run->batch = mm_protocol_batch(run->protocol, run->collision, run->batch);
 }
 
 void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window window)
@@ -303,8 +294,7 @@ void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window
 void mm_cpu_run_step_back(struct mm_cpu_run *run)
 {
     run->collision--;
-    while (run->batch > 0 && run->collision < run->batch_ends[run->batch - 1])
-        run->batch--;
+    enter_batch(run);
 }
 
 struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)

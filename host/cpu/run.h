@@ -2,6 +2,7 @@
 #ifndef MM_CPU_RUN_H
 #define MM_CPU_RUN_H
 
+#include "model/protocol.h"
 #include "model/collision.h"
 #include "cpu/loops.h"
 #include "model/drawn_collision.h"
@@ -73,8 +74,9 @@ struct mm_single_part {
 struct mm_cpu_run {
     const struct mm_problem *problem;
     const struct mm_spectrum_loops *spectrum_loops;
-    int levels;              /* N, or MM_LEVELS_MAX while the space grows with the state */
-    int64_t *batch_ends;     /* [batch_count]: collisions up to the end of each batch */
+    int levels; /* N, or MM_LEVELS_MAX while the space grows with the state */
+    struct mm_protocol protocol;
+    int64_t *batch_ends;     /* [batch_count], those of the protocol */
     struct mm_qubit *qubits; /* [batch_count] */
     double g;
     bool derivative;       /* the window keeps a margin for derivatives */
@@ -88,7 +90,7 @@ struct mm_cpu_run {
     struct mm_cpu_store stores[MM_PRECISIONS];
 
     int64_t collision;
-    size_t batch; /* batch of the next collision */
+    int batch; /* batch of the next collision */
     struct mm_window window;
     double sine_above; /* S_L at the top of the window, which the tables leave out */
     double band_error;

@@ -91,6 +91,8 @@ mm_status mm_evolution_open(struct mm_evolution *evolution, const struct mm_evol
         status = allocate(evolution, error);
     if (status != MM_OK)
         return status;
+    mm_protocol_find_ends(&plan->problem, evolution->batch_ends);
+    evolution->protocol = (struct mm_protocol){(int)plan->problem.batch_count, evolution->batch_ends};
     mm_evolution_choose_methods(evolution, mm_solver_traits(evolution->lanes[0].solver)->powers);
     return MM_OK;
 }
@@ -159,13 +161,11 @@ const char *mm_evolution_device(const struct mm_evolution *evolution)
 static void enter_batch(struct mm_evolution *evolution, size_t curve, int64_t collision)
 {
     struct mm_curve_run *run = &evolution->runs[curve];
-    size_t batch = run->batch;
-    while (batch + 1 < evolution->plan->problem.batch_count && collision >= evolution->batch_ends[batch])
-        batch++;
-    if (batch == run->batch)
+    const int batch = mm_protocol_batch(evolution->protocol, collision, (int)run->batch);
+    if ((size_t)batch == run->batch)
         return;
     mm_channel_powers_close(&run->powers);
-    *run = (struct mm_curve_run){.batch = batch};
+    *run = (struct mm_curve_run){.batch = (size_t)batch};
 }
 
 static mm_status apply_powers(struct mm_evolution *evolution, size_t curve, int64_t collisions,
@@ -174,10 +174,10 @@ static mm_status apply_powers(struct mm_evolution *evolution, size_t curve, int6
     const struct mm_evolution_plan *plan = evolution->plan;
     struct mm_curve_run *run = &evolution->runs[curve];
     if (!run->opened) {
-        const struct mm_qubit qubit = mm_curve_qubit(plan, curve, run->batch);
+        const struct mm_qubit qubit = mm_curve_qubit(&plan->problem, &plan->curves[curve], run->batch);
         mm_status status =
             mm_channel_powers_open(&run->powers, plan->curves[curve].g, &qubit, mm_plan_largest_space(plan),
-                                   mm_curve_is_diagonal(plan, curve, run->batch), error);
+                                   mm_curve_is_diagonal(&plan->problem, &plan->curves[curve], run->batch), error);
         if (status != MM_OK)
             return status;
         run->opened = true;
@@ -211,7 +211,8 @@ static mm_status advance_curve(struct mm_evolution *evolution, struct mm_lane *l
         enter_batch(evolution, curve, state->collisions);
         const size_t batch = evolution->runs[curve].batch;
         const int64_t first = state->collisions;
-        const int64_t stop = end < evolution->batch_ends[batch] ? end : evolution->batch_ends[batch];
+        const int64_t batch_end = mm_protocol_end(evolution->protocol, (int)batch);
+        const int64_t stop = end < batch_end ? end : batch_end;
         if (mm_evolution_takes_powers(evolution, curve, batch))
             status = apply_powers(evolution, curve, stop - first, error);
         else
@@ -264,9 +265,7 @@ static mm_status record(struct mm_evolution *evolution, struct mm_lane *lane, si
 static int64_t longest_stretch(const struct mm_evolution *evolution)
 {
     const int64_t next = evolution->collisions < 0 ? 0 : evolution->collisions;
-    size_t batch = 0;
-    while (batch + 1 < evolution->plan->problem.batch_count && next >= evolution->batch_ends[batch])
-        batch++;
+    const size_t batch = (size_t)mm_protocol_batch(evolution->protocol, next, 0);
     for (size_t c = 0; c < evolution->plan->curve_count; c++)
         if (!mm_evolution_takes_powers(evolution, c, batch))
             return MM_STENCIL_STRETCH;

@@ -2,24 +2,16 @@
 #ifndef MM_EVOLVE_EVOLVE_H
 #define MM_EVOLVE_EVOLVE_H
 
+#include "model/protocol.h"
 #include "evolve/powers.h"
 #include "micromaser.h"
 #include "spectrum/state_figures.h"
 
 enum {
-    MM_CURVE_LABEL_SIZE = 128,
     MM_PER_DECADE_MAX = 10000,        /* most recorded states a decade */
     MM_ROUND_RECORDS = 64,            /* most records of one round */
     MM_STENCIL_STRETCH = 1024,        /* most collisions of one round: a request to stop waits no longer */
     MM_ENERGIES = MM_STENCIL_STRETCH, /* most energies of one round */
-};
-
-/** One protocol at one coupling. */
-struct mm_curve {
-    double g;
-    double lambda;            /* of the optimisation behind it, NaN where there is none */
-    const double *parameters; /* [free batches][2] */
-    char label[MM_CURVE_LABEL_SIZE];
 };
 
 /** What is done. The arrays are borrowed. */
@@ -34,16 +26,6 @@ struct mm_evolution_plan {
     size_t state_count;
     const int64_t *states; /* [state_count], ascending, the last one is `collisions`: whole states wanted */
 };
-
-/** c and q of a batch of a curve: into fixed[2] and from there, or from the curve's own. */
-const double *mm_curve_batch(const struct mm_evolution_plan *plan, size_t curve, size_t batch, double fixed[2]);
-
-/** The qubits of a batch of a curve. */
-struct mm_qubit mm_curve_qubit(const struct mm_evolution_plan *plan, size_t curve, size_t batch);
-
-/** Whether a curve is diagonal up to the end of a batch: from the vacuum, a state stays diagonal as long as no
- * qubit has any coherence. */
-bool mm_curve_is_diagonal(const struct mm_evolution_plan *plan, size_t curve, size_t batch);
 
 /** Levels that a state may come to have. */
 int mm_plan_largest_space(const struct mm_evolution_plan *plan);
@@ -84,8 +66,9 @@ struct mm_evolution {
     struct mm_lane *lanes;   /* [lane_count]: one solver a thread */
     int lane_count;
     struct mm_curve_run *runs; /* [curve_count] */
-    int64_t *batch_ends;       /* [batch_count]: collisions up to the end of each batch, at most all */
-    bool *by_powers;           /* [curve_count][batch_count] */
+    struct mm_protocol protocol;
+    int64_t *batch_ends; /* [batch_count], those of the protocol */
+    bool *by_powers;     /* [curve_count][batch_count] */
 };
 
 /** Opens solvers for a plan, which must outlive the evolution. options->threads curves advance at a time.

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "evolve/landscape.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 
 /* Points of one call of the solver at least: enough for every thread. */
 enum { POINTS_MIN = 256 };

@@ -13,44 +13,30 @@ bool mm_evolution_takes_powers(const struct mm_evolution *evolution, size_t curv
 const char *mm_evolution_method(const struct mm_evolution *evolution, size_t curve)
 {
     bool powers = false, stencil = false;
-    int64_t begin = 0;
     for (size_t b = 0; b < evolution->plan->problem.batch_count; b++) {
-        const bool is_run = evolution->batch_ends[b] > begin;
+        const bool is_run = mm_protocol_begin(evolution->protocol, (int)b) < evolution->plan->collisions;
         powers = powers || (is_run && mm_evolution_takes_powers(evolution, curve, b));
         stencil = stencil || (is_run && !mm_evolution_takes_powers(evolution, curve, b));
-        begin = evolution->batch_ends[b];
     }
     return powers ? stencil ? "stencil, powers" : "powers" : "stencil";
-}
-
-/* Fills batch_ends: the last batch continues to the end. */
-static void find_batch_ends(struct mm_evolution *evolution)
-{
-    const struct mm_evolution_plan *plan = evolution->plan;
-    int64_t end = 0;
-    for (size_t b = 0; b < plan->problem.batch_count; b++) {
-        end += plan->problem.batches[b].qubits;
-        evolution->batch_ends[b] = end < plan->collisions ? end : plan->collisions;
-    }
-    evolution->batch_ends[plan->problem.batch_count - 1] = plan->collisions;
 }
 
 void mm_evolution_choose_methods(struct mm_evolution *evolution, bool powers)
 {
     const struct mm_evolution_plan *plan = evolution->plan;
-    find_batch_ends(evolution);
     if (!powers || plan->energy_step > 0)
         return;
     const size_t batches = plan->problem.batch_count;
     for (size_t c = 0; c < plan->curve_count; c++) {
         const int live = mm_closed_levels(plan->curves[c].g, mm_plan_largest_space(plan));
-        int64_t begin = 0;
         for (size_t b = 0; b < batches; b++) {
-            const int64_t end = evolution->batch_ends[b];
+            const int64_t begin = mm_protocol_begin(evolution->protocol, (int)b);
+            const int64_t batch_end = mm_protocol_end(evolution->protocol, (int)b);
+            const int64_t end = batch_end < plan->collisions ? batch_end : plan->collisions;
+            const bool diagonal = mm_curve_is_diagonal(&plan->problem, &plan->curves[c], b);
             evolution->by_powers[c * batches + b] =
-                end > begin && mm_channel_powers_pay(live, mm_curve_is_diagonal(plan, c, b), end - begin,
-                                                     mm_record_count(plan, begin, end));
-            begin = end;
+                end > begin &&
+                mm_channel_powers_pay(live, diagonal, end - begin, mm_record_count(plan, begin, end));
         }
     }
 }

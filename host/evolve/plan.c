@@ -1,13 +1,10 @@
-/* plan.c - where an evolution records, and the qubits that its curves meet.
+/* plan.c - where an evolution records.
  *
  * The logarithmic grid of D records a decade is 0 and the rounded 10^(i/D), each once.
  */
 #include <math.h>
 
-#include "model/collision.h"
 #include "evolve/evolve.h"
-
-/* ------------------------------------------------------------------------------------------------- grid */
 
 static int64_t logarithmic_number(const struct mm_evolution_plan *plan, int64_t i)
 {
@@ -37,35 +34,6 @@ int64_t mm_record_count(const struct mm_evolution_plan *plan, int64_t first, int
     const double decades = log10((double)last) - (first == 0 ? 0.0 : log10((double)first));
     const double count = ceil(plan->per_decade * decades) + 2.0;
     return count < (double)(last - first) ? (int64_t)count : last - first;
-}
-
-/* --------------------------------------------------------------------------------------------- protocol */
-
-const double *mm_curve_batch(const struct mm_evolution_plan *plan, size_t curve, size_t batch, double fixed[2])
-{
-    size_t free_batches = 0;
-    for (size_t b = 0; b < batch; b++)
-        free_batches += !plan->problem.batches[b].fixed;
-    if (!plan->problem.batches[batch].fixed)
-        return &plan->curves[curve].parameters[2 * free_batches];
-    fixed[0] = plan->problem.batches[batch].c;
-    fixed[1] = plan->problem.batches[batch].q;
-    return fixed;
-}
-
-struct mm_qubit mm_curve_qubit(const struct mm_evolution_plan *plan, size_t curve, size_t batch)
-{
-    double fixed[2];
-    const double *parameters = mm_curve_batch(plan, curve, batch, fixed);
-    return mm_qubit_from_population(parameters[0], parameters[1]);
-}
-
-bool mm_curve_is_diagonal(const struct mm_evolution_plan *plan, size_t curve, size_t batch)
-{
-    for (size_t b = 0; b <= batch; b++)
-        if (mm_curve_qubit(plan, curve, b).coherence != 0.0)
-            return false;
-    return true;
 }
 
 int mm_plan_largest_space(const struct mm_evolution_plan *plan)

@@ -41,6 +41,8 @@ struct lane {
 /** One realisation of one curve is item number realisation * curve_count + curve. */
 struct sampler {
     const struct mm_evolution_plan *plan;
+    struct mm_protocol protocol;
+    int64_t *batch_ends; /* [batch_count], those of the protocol */
     const struct mm_noise *noise;
     const struct mm_robustness_options *options;
     struct mm_robustness *robustness;
@@ -67,8 +69,8 @@ static void draw_collisions(struct sampler *sampler, struct lane *lane, struct g
         const size_t item = group.first + j;
         for (int64_t i = 0; i < count; i++)
             lane->drawn[(int64_t)j * count + i] =
-                mm_noise_draw(sampler->plan, sampler->noise, item % curves, (int64_t)(item / curves), first + i,
-                              &sampler->clipped[item]);
+                mm_noise_draw(&sampler->plan->problem, sampler->protocol, &sampler->plan->curves[item % curves],
+                              sampler->noise, (int64_t)(item / curves), first + i, &sampler->clipped[item]);
     }
 }
 
@@ -206,12 +208,16 @@ static mm_status allocate_samples(struct sampler *sampler, struct mm_error *erro
     const size_t runs = robustness->curve_count * (size_t)robustness->realisations;
     robustness->samples = calloc(runs * robustness->record_count, MM_MEASURES * sizeof *robustness->samples);
     robustness->clipped = calloc(robustness->curve_count, sizeof *robustness->clipped);
+    const struct mm_problem *problem = &sampler->plan->problem;
+    sampler->batch_ends = calloc(problem->batch_count, sizeof *sampler->batch_ends);
     sampler->done = calloc(runs, sizeof *sampler->done);
     sampler->clipped = calloc(runs, sizeof *sampler->clipped);
     if (robustness->samples == NULL || robustness->clipped == NULL || sampler->done == NULL ||
-        sampler->clipped == NULL)
+        sampler->clipped == NULL || sampler->batch_ends == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu records of %lld realisations of %zu curves",
                        robustness->record_count, (long long)robustness->realisations, robustness->curve_count);
+    mm_protocol_find_ends(problem, sampler->batch_ends);
+    sampler->protocol = (struct mm_protocol){(int)problem->batch_count, sampler->batch_ends};
     return MM_OK;
 }
 
@@ -286,6 +292,7 @@ static void close_lanes(struct sampler *sampler)
         free(lane->eigens);
     }
     free(sampler->lanes);
+    free(sampler->batch_ends);
     free(sampler->done);
     free(sampler->clipped);
 }

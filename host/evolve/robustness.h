@@ -3,6 +3,7 @@
 #ifndef MM_EVOLVE_ROBUSTNESS_H
 #define MM_EVOLVE_ROBUSTNESS_H
 
+#include "evolve/evolve.h"
 #include "model/noise.h"
 
 enum { MM_QUANTILES = 5, MM_MEASURES = 3 };

@@ -40,28 +40,19 @@ static double clip(double value, int64_t *clipped)
     return inside;
 }
 
-static size_t batch_of(const struct mm_problem *problem, int64_t collision)
+struct mm_drawn_collision mm_noise_draw(const struct mm_problem *problem, struct mm_protocol protocol,
+                                        const struct mm_curve *curve, const struct mm_noise *noise,
+                                        int64_t realisation, int64_t collision, struct mm_clipped *clipped)
 {
-    size_t batch = 0;
-    int64_t end = problem->batches[0].qubits;
-    while (batch + 1 < problem->batch_count && collision >= end)
-        end += problem->batches[++batch].qubits;
-    return batch;
-}
-
-struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
-                                        size_t curve, int64_t realisation, int64_t collision,
-                                        struct mm_clipped *clipped)
-{
-    const size_t batch = batch_of(&plan->problem, collision);
+    const int batch = mm_protocol_batch(protocol, collision, 0);
     const uint32_t low = (uint32_t)collision, high = (uint32_t)(collision >> 32), r = (uint32_t)realisation;
-    double fixed[2], qubit[2], coupling[2];
-    const double *parameters = mm_curve_batch(plan, curve, batch, fixed);
-    struct mm_drawn_collision drawn = {parameters[0], parameters[1], plan->curves[curve].g};
+    double own[2], qubit[2], coupling[2];
+    mm_protocol_parameters(problem, curve->parameters, (size_t)batch, own);
+    struct mm_drawn_collision drawn = {own[0], own[1], curve->g};
     if (noise->c_width > 0.0 || noise->q_width > 0.0) {
         const philox4x32_ctr_t by_collision = {{low, high, r, STREAM_COLLISION}};
         const philox4x32_ctr_t by_batch = {{(uint32_t)batch, 0, r, STREAM_BATCH}};
-        const bool repeated = noise->per_batch && collision > 0 && batch_of(&plan->problem, collision - 1) == batch;
+        const bool repeated = noise->per_batch && collision > mm_protocol_begin(protocol, batch);
         struct mm_clipped uncounted = {0};
         struct mm_clipped *count = repeated ? &uncounted : clipped;
         draw_pair(noise, noise->per_batch ? by_batch : by_collision, qubit);

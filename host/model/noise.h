@@ -3,7 +3,7 @@
 #define MM_MODEL_NOISE_H
 
 #include "model/drawn_collision.h"
-#include "evolve/evolve.h"
+#include "model/protocol.h"
 
 /** Distributions of noise. X(enumerator, name on the command line). */
 #define MM_NOISE_LIST(X)                                                                                           \
@@ -32,11 +32,12 @@ struct mm_clipped {
     int64_t q;
 };
 
-/** The collision number `collision` of a realisation of a curve; adds to *clipped, with noise once a
- *  batch at the first collision of the batch alone. Every curve of a realisation
- *  meets the same noise. The result depends on the arguments alone. */
-struct mm_drawn_collision mm_noise_draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
-                                        size_t curve, int64_t realisation, int64_t collision,
-                                        struct mm_clipped *clipped);
+/** The collision number `collision` of a realisation of a curve; adds to *clipped, with noise once a batch at the
+ *  first collision of the batch alone. Every curve of a realisation meets the same noise. The result depends on the
+ *  arguments alone.
+ *  @param protocol  of the problem */
+struct mm_drawn_collision mm_noise_draw(const struct mm_problem *problem, struct mm_protocol protocol,
+                                        const struct mm_curve *curve, const struct mm_noise *noise,
+                                        int64_t realisation, int64_t collision, struct mm_clipped *clipped);
 
 #endif

@@ -17,25 +17,6 @@ size_t mm_problem_free_batches(const struct mm_problem *problem)
     return count;
 }
 
-void mm_spread_parameters(size_t batch_count, const struct mm_batch *batches, const double *free_parameters,
-                          double *all)
-{
-    for (size_t b = 0; b < batch_count; b++) {
-        all[2 * b] = batches[b].fixed ? batches[b].c : *free_parameters++;
-        all[2 * b + 1] = batches[b].fixed ? batches[b].q : *free_parameters++;
-    }
-}
-
-void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, const double *all,
-                          double *free_parameters)
-{
-    for (size_t b = 0; b < batch_count; b++)
-        if (!batches[b].fixed) {
-            *free_parameters++ = all[2 * b];
-            *free_parameters++ = all[2 * b + 1];
-        }
-}
-
 int64_t mm_problem_collisions(const struct mm_problem *problem)
 {
     int64_t sum = 0;

@@ -1,4 +1,4 @@
-/* problem.h - what of a problem is not part of the public interface: limits, parameters of free and of all batches.
+/* problem.h - what of a problem is not part of the public interface: limits, and what holds at a point.
  */
 #ifndef MM_MODEL_PROBLEM_H
 #define MM_MODEL_PROBLEM_H
@@ -6,16 +6,6 @@
 #include "micromaser.h"
 
 enum { MM_COLLISIONS_MAX = 1000000000 }; /* most collisions of a charging protocol */
-
-/** c and q of every batch, fixed ones included.
- *  @param free_parameters  [free batches][2]
- *  @param all              [batch_count][2], out */
-void mm_spread_parameters(size_t batch_count, const struct mm_batch *batches, const double *free_parameters,
-                          double *all);
-
-/** The inverse: c and q of the free batches among those of every batch. */
-void mm_gather_parameters(size_t batch_count, const struct mm_batch *batches, const double *all,
-                          double *free_parameters);
 
 /** Whether a point can be evaluated: MM_ERROR_INPUT names what is not allowed. */
 mm_status mm_point_check(const struct mm_point *point, size_t free_batches, struct mm_error *error);

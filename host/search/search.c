@@ -25,7 +25,7 @@
 
 #include "solver/backend.h"
 #include "base/clock.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 #include "chain/grid.h"
 #include "search/search.h"
 

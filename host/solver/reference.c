@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/protocol.h"
 #include "solver/backend.h"
 #include "solver/reference.h"
 #include "model/loss.h"
@@ -59,6 +60,7 @@ struct run {
     double complex *tangents;      /* drho, [tangent_count][N][N] */
     double *tangent_instabilities; /* d(instability), [tangent_count] */
     double *energies;              /* E after 0, 1, .. collisions */
+    int64_t *batch_ends;           /* of the protocol (model/protocol.h) */
     double truncation_population;  /* the largest rho_{N-1,N-1} so far */
 };
 
@@ -79,6 +81,7 @@ static void run_free(struct run *run)
     free(run->tangents);
     free(run->tangent_instabilities);
     free(run->energies);
+    free(run->batch_ends);
     *run = (struct run){0};
 }
 
@@ -89,8 +92,8 @@ static double complex *allocate_complex(size_t count)
 }
 
 /* Allocates a run in the vacuum state. On failure nothing stays allocated. */
-static mm_status run_create(struct run *run, int levels, size_t tangent_count, int64_t collisions,
-                            struct mm_error *error)
+static mm_status run_create(struct run *run, const struct mm_problem *problem, int levels, size_t tangent_count,
+                            int64_t collisions, struct mm_error *error)
 {
     const size_t n = (size_t)levels;
     *run = (struct run){
@@ -104,15 +107,17 @@ static mm_status run_create(struct run *run, int levels, size_t tangent_count, i
         .tangents = allocate_complex(tangent_count * n * n),
         .tangent_instabilities = mm_allocate_doubles(tangent_count),
         .energies = mm_allocate_doubles((size_t)collisions + 1),
+        .batch_ends = calloc(problem->batch_count, sizeof *run->batch_ends),
     };
     if (!run->unitary || !run->joint || !run->product || !run->rho || !run->next || !run->tangents ||
-        !run->tangent_instabilities || !run->energies) {
+        !run->tangent_instabilities || !run->energies || !run->batch_ends) {
         run_free(run);
         return mm_fail(error, MM_ERROR_MEMORY,
                        "the reference backend has no memory for %d levels, %zu tangents and %lld collisions",
                        levels, tangent_count, (long long)collisions);
     }
     run->rho[0] = 1.0;
+    mm_protocol_find_ends(problem, run->batch_ends);
     return MM_OK;
 }
 
@@ -207,35 +212,22 @@ static double energy_of(int levels, const double complex *rho)
 
 /* ------------------------------------------------------------------------------------------- evolution */
 
-/* The batch that a collision belongs to. */
+/* The batch that a collision lies in. */
 struct position {
-    size_t batch;
+    int batch;
     size_t free_batches; /* free batches from the first to this one, both included */
-    int64_t left;        /* collisions left in it */
     struct qubit qubit;
 };
 
-static void enter_batch(struct position *position, const struct mm_problem *problem, const double *parameters)
+static struct position position_of(const struct mm_problem *problem, const double *parameters, int batch)
 {
-    const struct mm_batch *batch = &problem->batches[position->batch];
-    position->left = batch->qubits;
-    if (batch->fixed) {
-        position->qubit = qubit_state(batch->c, batch->q);
-    } else {
-        const double *own = &parameters[2 * position->free_batches++];
-        position->qubit = qubit_state(own[0], own[1]);
-    }
-}
-
-/* Goes to the next collision; the last batch continues after the schedule ends. */
-static void advance(struct position *position, const struct mm_problem *problem, const double *parameters)
-{
-    if (position->left == 0 && position->batch + 1 < problem->batch_count) {
-        position->batch++;
-        enter_batch(position, problem, parameters);
-    }
-    if (position->left > 0)
-        position->left--;
+    struct position position = {.batch = batch};
+    double own[2];
+    for (int b = 0; b <= batch; b++)
+        position.free_batches += !problem->batches[b].fixed;
+    mm_protocol_parameters(problem, parameters, (size_t)batch, own);
+    position.qubit = qubit_state(own[0], own[1]);
+    return position;
 }
 
 /* Takes every tangent that is not zero yet, and those of this batch, through one collision. They use the state
@@ -259,18 +251,6 @@ static void collide_tangents(struct run *run, const struct position *position, b
 static double sign(double value)
 {
     return (double)((value > 0.0) - (value < 0.0));
-}
-
-/* Moves from the vacuum to behind `collisions` collisions. */
-static void skip(struct position *position, const struct mm_problem *problem, const double *parameters,
-                 int64_t collisions)
-{
-    while (collisions > position->left && position->batch + 1 < problem->batch_count) {
-        collisions -= position->left;
-        position->batch++;
-        enter_batch(position, problem, parameters);
-    }
-    position->left -= collisions < position->left ? collisions : position->left;
 }
 
 /* What a run is to do. */
@@ -297,11 +277,12 @@ static void run_collisions(struct run *run, const struct task *task, double trun
     const struct mm_problem *problem = task->problem;
     const double *parameters = task->point->parameters;
     const size_t levels = (size_t)run->levels;
-    struct position position = {0};
-    enter_batch(&position, problem, parameters);
-    skip(&position, problem, parameters, task->start->collisions);
+    const struct mm_protocol protocol = {(int)problem->batch_count, run->batch_ends};
+    struct position position = position_of(problem, parameters, 0);
     for (int64_t k = 1; k <= task->collisions && run->truncation_population <= truncation_limit; k++) {
-        advance(&position, problem, parameters);
+        const int batch = mm_protocol_batch(protocol, task->start->collisions + k - 1, position.batch);
+        if (batch != position.batch)
+            position = position_of(problem, parameters, batch);
         collide(run, run->rho, &position.qubit, NULL, NULL, run->next);
         finish_collision(run, k);
         if (run->tangent_count > 0) {
@@ -353,7 +334,7 @@ static void load_start(struct run *run, const struct mm_state *start)
 static mm_status run_levels(struct run *run, const struct task *task, int levels, double truncation_limit,
                             struct mm_error *error)
 {
-    mm_status status = run_create(run, levels, task->tangent_count, task->collisions, error);
+    mm_status status = run_create(run, task->problem, levels, task->tangent_count, task->collisions, error);
     if (status != MM_OK)
         return status;
     load_start(run, task->start);

@@ -222,7 +222,10 @@ class device_chains
           energies_(count_ * (size_t)segment_length), scratch_(scratch_size(in))
     {
         const int64_t collisions = given.collisions();
-        batch = {{levels_, (int)given.batches.size(), ends_.get(), collisions, collisions - given.problem.tail,
+        batch = {{levels_,
+                  {(int)given.batches.size(), ends_.get()},
+                  collisions,
+                  collisions - given.problem.tail,
                   derivative},
                  chains_.get(),
                  qubits_.get(),

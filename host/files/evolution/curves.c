@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "files/evolution/curves.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 
 /* Writes an axis of numbers first, first + 1, .. and closes nothing. */
 static hid_t write_numbers(struct mm_hdf5 *hdf5, hid_t group, const char *name, const char *long_name,

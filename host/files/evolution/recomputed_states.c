@@ -5,7 +5,7 @@
 #include "evolve/evolve.h"
 #include "files/hdf5/root.h"
 #include "base/memory.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 #include "solver/backend.h"
 #include "files/evolution/recomputed_states.h"
 

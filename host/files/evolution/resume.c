@@ -9,7 +9,7 @@
 #include "files/evolution/curves.h"
 #include "files/hdf5/root.h"
 #include "files/evolution/resume.h"
-#include "model/problem.h"
+#include "model/protocol.h"
 
 /* ------------------------------------------------------------------------------------- what was asked for */
 

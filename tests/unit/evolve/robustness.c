@@ -45,6 +45,16 @@ static size_t sample_count(const struct mm_robustness *robustness)
 
 /* ------------------------------------------------------------------------------------------------- draws */
 
+static struct mm_drawn_collision draw(const struct mm_evolution_plan *plan, const struct mm_noise *noise,
+                                      size_t curve, int64_t realisation, int64_t collision,
+                                      struct mm_clipped *clipped)
+{
+    int64_t ends[MM_BATCHES_MAX];
+    mm_protocol_find_ends(&plan->problem, ends);
+    return mm_noise_draw(&plan->problem, (struct mm_protocol){(int)plan->problem.batch_count, ends},
+                         &plan->curves[curve], noise, realisation, collision, clipped);
+}
+
 /* Mean and variance of many draws, whose standard errors are about 1/140 of the width. */
 static void check_moments(enum mm_noise_shape shape, double variance)
 {
@@ -55,7 +65,7 @@ static void check_moments(enum mm_noise_shape shape, double variance)
     double sums[3] = {0}, squares[3] = {0}, product = 0.0;
     struct mm_clipped clipped = {0};
     for (int i = 0; i < DRAWS; i++) {
-        const struct mm_drawn_collision drawn = mm_noise_draw(&plan, &noise, 0, 3, 1000 + i, &clipped);
+        const struct mm_drawn_collision drawn = draw(&plan, &noise, 0, 3, 1000 + i, &clipped);
         const double values[3] = {drawn.c, drawn.q, drawn.g};
         double scaled[3];
         for (int j = 0; j < 3; j++) {
@@ -90,16 +100,16 @@ static void draws_of_a_batch_stay(void **state)
     const struct mm_evolution_plan plan = plan_of(10);
     const struct mm_noise noise = {.c_width = 0.01, .q_width = 0.01, .g_width = 0.01, .per_batch = true, .seed = 1};
     struct mm_clipped clipped = {0};
-    const struct mm_drawn_collision first = mm_noise_draw(&plan, &noise, 0, 0, 0, &clipped);
-    const struct mm_drawn_collision same = mm_noise_draw(&plan, &noise, 0, 0, 4, &clipped);
-    const struct mm_drawn_collision last = mm_noise_draw(&plan, &noise, 0, 0, 11, &clipped);
-    const struct mm_drawn_collision beyond = mm_noise_draw(&plan, &noise, 0, 0, 1000000, &clipped);
-    const struct mm_drawn_collision other = mm_noise_draw(&plan, &noise, 0, 1, 0, &clipped);
+    const struct mm_drawn_collision first = draw(&plan, &noise, 0, 0, 0, &clipped);
+    const struct mm_drawn_collision same = draw(&plan, &noise, 0, 0, 4, &clipped);
+    const struct mm_drawn_collision last = draw(&plan, &noise, 0, 0, 11, &clipped);
+    const struct mm_drawn_collision beyond = draw(&plan, &noise, 0, 0, 1000000, &clipped);
+    const struct mm_drawn_collision other = draw(&plan, &noise, 0, 1, 0, &clipped);
     assert_true(first.c == same.c && first.q == same.q && first.g != same.g);
     assert_true(last.c == beyond.c && last.q == beyond.q && last.g != beyond.g);
     assert_true(first.c != other.c && first.q != other.q && first.c - 0.5 != last.c - 0.6);
     /* the noise of a realisation is the same for every curve */
-    const struct mm_drawn_collision second = mm_noise_draw(&plan, &noise, 1, 0, 0, &clipped);
+    const struct mm_drawn_collision second = draw(&plan, &noise, 1, 0, 0, &clipped);
     assert_double_near(second.c - 0.1, first.c - 0.5, 1e-15);
     assert_int_equal(clipped.drawn, 4); /* at the first collisions of batches alone */
 }
@@ -113,8 +123,8 @@ static void clipped_values_are_counted(void **state)
     struct mm_clipped clipped = {0};
     int64_t at_bound = 0;
     for (int i = 0; i < 1000; i++) {
-        const struct mm_drawn_collision first = mm_noise_draw(&plan, &noise, 1, i, 0, &clipped);
-        const struct mm_drawn_collision last = mm_noise_draw(&plan, &noise, 1, i, 20, &clipped);
+        const struct mm_drawn_collision first = draw(&plan, &noise, 1, i, 0, &clipped);
+        const struct mm_drawn_collision last = draw(&plan, &noise, 1, i, 20, &clipped);
         assert_true(first.q >= 0.0 && last.c <= 1.0);
         at_bound += (first.q == 0.0) + (last.c == 1.0);
         at_bound += first.c == 0.0;
