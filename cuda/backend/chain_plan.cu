@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "device/memory.cuh"
+#include "kernels/density.cuh"
 
 namespace
 {
@@ -156,7 +157,8 @@ void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_prob
     wanted[MM_ARRAY_ADJOINTS] = rows * matrix;
     wanted[MM_ARRAY_DERIVATIVES] = rows * problem->batch_count * 2 * sizeof(double);
     wanted[MM_ARRAY_FEW_SUMS] = rows * sizeof(struct mm_few_sums);
-    wanted[MM_ARRAY_BY_ERGOTROPY] = rows * sizeof(double);
+    wanted[MM_ARRAY_BY_INSTABILITY] = rows * sizeof(double);
+    wanted[MM_ARRAY_LOSSES] = rows * sizeof(struct mm_loss);
     wanted[MM_ARRAY_SEGMENTS] = rows * static_cast<size_t>(plan->segment_states) * matrix;
     wanted[MM_ARRAY_WINDOWS] =
         rows * static_cast<size_t>(plan->segment_length + 1) * sizeof(struct mm_device_window);

@@ -98,8 +98,8 @@ mm_status prepare(struct drawn_pass *pass, struct mm_chain_class size, size_t co
     if (status != MM_OK)
         return status;
     pass->batch = mm_cuda_worker_batch(worker, pass->plan);
-    pass->batch.problem.collisions = job.first + static_cast<int64_t>(job.length);
-    pass->batch.problem.tail_start = pass->batch.problem.collisions; /* there is no schedule, and no tail */
+    const int64_t end = job.first + static_cast<int64_t>(job.length);
+    pass->batch.problem.tail = {end, end}; /* there is no schedule, and no tail */
     return MM_OK;
 }
 

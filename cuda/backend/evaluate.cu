@@ -157,8 +157,8 @@ mm_status keep_finished(struct pass *pass, struct mm_error *error)
 /* --------------------------------------------------------------------------------------------- spectra */
 
 /** Fills the evaluation of one chain; the ergotropy is never negative.
- *  @returns dL/dW */
-double finish_evaluation(const struct pass &pass, int row, double passive)
+ *  @returns the partial derivatives of its loss */
+struct mm_loss finish_evaluation(const struct pass &pass, int row, double passive)
 {
     const struct mm_problem *problem = pass.worker->problem;
     const struct mm_device_chain &chain =
@@ -174,24 +174,24 @@ double finish_evaluation(const struct pass &pass, int row, double passive)
     evaluation->truncation_population = chain.truncation_population;
     evaluation->levels = problem->levels == MM_LEVELS_AUTO ? chain.window.levels : problem->levels;
     evaluation->eigen_failures = pass.items[row].eigen_failed;
-    const double by_ergotropy = mm_loss_finish(problem, &pass.job->points[point], evaluation);
+    const struct mm_loss loss = mm_loss_finish(problem, &pass.job->points[point], evaluation);
     pass.items[row].swept = mm_loss_wants_gradient(&pass.job->points[point], evaluation);
-    return by_ergotropy;
+    return loss;
 }
 
-/** The final adjoint of a group from its projectors and dL/dW. */
+/** The final adjoint of a group from its projectors and the derivatives of the losses. */
 mm_status build_adjoints(const struct pass &pass, const struct mm_eigen_group &group, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
     const double *projectors;
-    double *by_ergotropy = mm_on_device<double>(worker->memory, MM_ARRAY_BY_ERGOTROPY);
+    struct mm_loss *losses = mm_on_device<struct mm_loss>(worker->memory, MM_ARRAY_LOSSES);
     mm_status status = mm_eigen_projectors(&worker->eigen, group, &projectors, error);
     if (status != MM_OK)
         return status;
-    MM_CUDA_CHECK(error, cudaMemcpyAsync(by_ergotropy, mm_staged<double>(worker->memory, MM_ARRAY_BY_ERGOTROPY),
-                                         static_cast<size_t>(group.count) * sizeof(double), cudaMemcpyHostToDevice,
+    MM_CUDA_CHECK(error, cudaMemcpyAsync(losses, mm_staged<struct mm_loss>(worker->memory, MM_ARRAY_LOSSES),
+                                         static_cast<size_t>(group.count) * sizeof *losses, cudaMemcpyHostToDevice,
                                          worker->stream));
-    return mm_cuda_build_adjoint(pass.batch, group.count, group.order, group.levels, projectors, by_ergotropy,
+    return mm_cuda_build_adjoint(pass.batch, group.count, group.order, group.levels, projectors, losses,
                                  worker->stream, error);
 }
 
@@ -211,9 +211,9 @@ mm_status finish_group(const struct pass &pass, int place, struct mm_eigen_group
         const int row = order[place + i];
         pass.items[row].eigen_failed = info[i] != 0;
         worker->eigen_failures += pass.items[row].eigen_failed;
-        const double by_ergotropy = finish_evaluation(pass, row, passive[i]);
+        const struct mm_loss loss = finish_evaluation(pass, row, passive[i]);
         if (group->vectors)
-            mm_staged<double>(worker->memory, MM_ARRAY_BY_ERGOTROPY)[i] = by_ergotropy;
+            mm_staged<struct mm_loss>(worker->memory, MM_ARRAY_LOSSES)[i] = loss;
     }
     if (status == MM_OK)
         status = end_stage(pass, MM_STAGE_HOST, error);
@@ -229,8 +229,8 @@ mm_status finish_rows(const struct pass &pass, struct mm_error *error)
     const int *keys = mm_staged<int>(worker->memory, MM_ARRAY_KEYS);
     mm_status status = MM_OK;
     if (pass.plan.gradient)
-        status = mm_device_memory_stage(&worker->memory, MM_ARRAY_BY_ERGOTROPY,
-                                        static_cast<size_t>(pass.plan.rows) * sizeof(double), error);
+        status = mm_device_memory_stage(&worker->memory, MM_ARRAY_LOSSES,
+                                        static_cast<size_t>(pass.plan.rows) * sizeof(struct mm_loss), error);
     for (int place = 0; place < pass.finished && status == MM_OK;) {
         const int key = keys[place];
         int end = place;

@@ -47,7 +47,7 @@ mm_status prepare(struct evolution *evolution, struct mm_chain_class size, bool 
     if (status != MM_OK)
         return status;
     evolution->batch = mm_cuda_worker_batch(worker, evolution->plan);
-    evolution->batch.problem.collisions = evolution->batch.problem.tail_start = evolution->end;
+    evolution->batch.problem.tail = {evolution->end, evolution->end};
     if (energies) {
         evolution->batch.energies = mm_on_device<double>(worker->memory, MM_ARRAY_ENERGIES);
         evolution->batch.energies_length = MM_LAUNCH_COLLISIONS;

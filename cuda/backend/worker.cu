@@ -107,8 +107,7 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
     struct mm_chain_batch batch = {};
     batch.problem.levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
     batch.problem.protocol = {static_cast<int>(problem->batch_count), worker->batch_ends};
-    batch.problem.collisions = mm_problem_collisions(problem);
-    batch.problem.tail_start = batch.problem.collisions - problem->tail;
+    batch.problem.tail = mm_problem_tail(problem);
     batch.problem.derivative = plan.gradient;
     batch.chains = mm_on_device<struct mm_device_chain>(memory, MM_ARRAY_INPUT);
     batch.qubits = reinterpret_cast<const struct mm_qubit *>(batch.chains + plan.rows);
@@ -122,6 +121,7 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
     batch.adjoint = mm_on_device<double>(memory, MM_ARRAY_ADJOINTS);
     batch.derivatives = mm_on_device<double>(memory, MM_ARRAY_DERIVATIVES);
     batch.few = mm_on_device<struct mm_few_sums>(memory, MM_ARRAY_FEW_SUMS);
+    batch.by_instability = mm_on_device<double>(memory, MM_ARRAY_BY_INSTABILITY);
     batch.ways = worker->device_ways.table;
     batch.segment = mm_on_device<double>(memory, MM_ARRAY_SEGMENTS);
     batch.windows = mm_on_device<struct mm_device_window>(memory, MM_ARRAY_WINDOWS);
@@ -139,7 +139,6 @@ void mm_cuda_worker_stage_point(struct mm_cuda_worker *worker, const struct mm_c
         reinterpret_cast<struct mm_qubit *>(chains + plan.rows) + static_cast<size_t>(row) * problem->batch_count;
     chains[row] = {};
     chains[row].g = point->g;
-    chains[row].lambda = point->lambda;
     chains[row].band_tolerance = mm_point_band_tolerance(problem, point);
     chains[row].way = way;
     mm_protocol_qubits(problem, point->parameters, qubit);

@@ -7,7 +7,7 @@
 
 /** Sweeps the adjoint back from collision `end` to `first`, over the states and windows that mm_cuda_propagate has
  *  kept of this stretch. With s_k the sign of E_k - E_{k-1} in the tail and 0 elsewhere,
- *      A_k = P_k Phi^T P_{k+1} A_{k+1} + lambda (s_k - s_{k+1}) H,
+ *      A_k = P_k Phi^T P_{k+1} A_{k+1} + dL/d(instability) (s_k - s_{k+1}) H,
  *  and the derivatives of the loss by the channel of a batch of qubits are the sums over its collisions of
  *  <dPhi/dq^T A_{k+1}, R_k> at constant x, and of <dPhi/dx^T A_{k+1}, R_k> at constant q (both triangles).
  *

@@ -199,7 +199,8 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
             mm_tile_collide<MM_BACKWARD>(tile, shared, edge, mm_tile_find_columns<MM_BACKWARD>(shared, step.qubit),
                                          bands);
         mm_tile_previous_window(tile, shared, view, place);
-        mm_tile_add_source(tile, view.chain->lambda * mm_tail_turn(problem, view, k), view.windows[place].levels);
+        mm_tile_add_source(tile, *view.by_instability * mm_tail_source(problem.tail, view.tail_signs, k),
+                           view.windows[place].levels);
         mm_course_account(view, course, course.steps[which], first, k, shared.spare + 2 * parity * shared.warps,
                           share);
     }

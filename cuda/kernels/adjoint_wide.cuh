@@ -35,7 +35,7 @@ __device__ static inline void mm_wide_adjoint_column(const struct mm_wide_tables
 
 /** A collision backwards of the columns of a thread.
  *  @param window  of the state after it
- *  @param source  lambda (s_k - s_{k+1}): so many times H is added
+ *  @param source  dL/d(instability) (s_k - s_{k+1}): so many times H is added
  *  @param state   that the collision counts with, NULL if it does not count */
 __device__ static inline void mm_wide_backward(const struct mm_wide_tables &tables,
                                                const struct mm_wide_matrix &adjoint, double *target,
@@ -81,8 +81,8 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
         const struct mm_wide_matrix state = {mm_kept_state(batch, view, step.kept + (int)(k - step.until)),
                                              batch.columns, window};
         mm_wide_backward(tables, adjoint, target, after, step.qubit,
-                         view.chain->lambda * mm_tail_turn(problem, view, k), step.counts ? &state : nullptr,
-                         share);
+                         *view.by_instability * mm_tail_source(problem.tail, view.tail_signs, k),
+                         step.counts ? &state : nullptr, share);
         __syncthreads();
         if (window.levels != after.levels) {
             mm_wide_fill_sines(tables, g, problem.levels, window.levels);

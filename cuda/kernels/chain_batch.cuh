@@ -20,6 +20,7 @@
 extern "C" {
 #include "model/protocol.h"
 }
+#include "model/tail.h"
 #include "kernels/sweep_ways.cuh"
 
 enum {
@@ -42,8 +43,7 @@ enum {
 struct mm_device_problem {
     int levels;                  /* N, or the most there may be while the space grows with the state */
     struct mm_protocol protocol; /* its ends in device memory */
-    int64_t collisions;          /* of the schedule; the last batch of qubits continues after it */
-    int64_t tail_start;          /* energy steps out of states tail_start .. collisions-1 make up the instability */
+    struct mm_tail tail;         /* up to the end of the schedule; the last batch of qubits continues after it */
     bool derivative;             /* windows keep the margin that derivatives need (host/cpu/run.c) */
 };
 
@@ -56,7 +56,6 @@ struct mm_device_window {
 /** One chain in flight. */
 struct mm_device_chain {
     double g;
-    double lambda;
     double band_tolerance;
     enum mm_sweep_way way;          /* of the adjoint sweep */
     int64_t collision;              /* number of the present state */
@@ -88,9 +87,10 @@ struct mm_chain_batch {
     const struct mm_qubit *qubits;    /* [chain][batch_count] */
     double *state;                    /* [chain][bands][columns]: R of the present state */
     double *adjoint;                  /* [chain][bands][columns]: A */
-    int8_t *tail_signs;               /* [chain][collisions - tail_start]: sign of E_k - E_{k-1} */
+    int8_t *tail_signs;               /* [chain][tail.end - tail.start]: sign of E_k - E_{k-1} */
     double *derivatives;              /* [chain][batch_count][2]: by q at constant x, by x at constant q */
     struct mm_few_sums *few;          /* [chain] */
+    double *by_instability;           /* [chain]: derivative of the loss, from mm_cuda_build_adjoint on */
     const struct mm_way *ways;        /* [MM_SWEEP_WAYS], the same for all chains */
     double *segment;                  /* [chain][segment_states][bands][columns]: kept states, window only */
     struct mm_device_window *windows; /* [chain][segment_length + 1]: of the states of a segment and the next one */
@@ -168,6 +168,7 @@ struct mm_chain_view {
     int8_t *tail_signs;
     double *derivatives;
     struct mm_few_sums *few;
+    double *by_instability;
     double *segment;
     struct mm_device_window *windows;
     double *energies; /* NULL if they are not wanted */
@@ -189,9 +190,10 @@ __device__ static inline struct mm_chain_view mm_view_chain(const struct mm_chai
     view.qubits = mm_batch_row(batch.qubits, chain, (size_t)problem.protocol.batch_count);
     view.state = mm_batch_row(batch.state, chain, matrix);
     view.adjoint = mm_batch_row(batch.adjoint, chain, matrix);
-    view.tail_signs = mm_batch_row(batch.tail_signs, chain, (size_t)(problem.collisions - problem.tail_start));
+    view.tail_signs = mm_batch_row(batch.tail_signs, chain, (size_t)(problem.tail.end - problem.tail.start));
     view.derivatives = mm_batch_row(batch.derivatives, chain, 2 * (size_t)problem.protocol.batch_count);
     view.few = mm_batch_row(batch.few, chain, 1);
+    view.by_instability = mm_batch_row(batch.by_instability, chain, 1);
     view.segment = mm_batch_row(batch.segment, chain, (size_t)batch.segment_states * matrix);
     view.windows = mm_batch_row(batch.windows, chain, (size_t)batch.segment_length + 1);
     view.energies = mm_batch_row(batch.energies, chain, (size_t)batch.energies_length);

@@ -27,7 +27,6 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS) start_chain(struct mm_chain_
     if (threadIdx.x == 0) {
         struct mm_device_chain chain = {};
         chain.g = view.chain->g;
-        chain.lambda = view.chain->lambda;
         chain.band_tolerance = view.chain->band_tolerance;
         chain.way = view.chain->way;
         chain.window = {min(batch.problem.levels, (int)MM_WINDOW_STEP), 1};
@@ -76,23 +75,31 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
 /* Four blocks a multiprocessor are plenty; asking for no more keeps the compiler from spilling to fit eight. */
 __global__ void __launch_bounds__(MM_BLOCK_THREADS, 4)
     build_adjoint(struct mm_chain_batch batch, const int *order, int n, const double *projector,
-                  const double *by_ergotropy)
+                  const struct mm_loss *losses)
 {
     const struct mm_device_problem &problem = batch.problem;
     const struct mm_chain_view view = mm_view_chain(batch, order[blockIdx.x]);
     const struct mm_device_window window = view.chain->window;
     const double *of_chain = projector + (size_t)blockIdx.x * (size_t)n * (size_t)n;
-    const double by_energy = view.chain->lambda * mm_tail_sign(problem, view, problem.collisions);
-    const double weight = by_ergotropy[blockIdx.x];
+    const struct mm_loss loss = losses[blockIdx.x];
+    const double source = loss.by_instability * mm_tail_source(problem.tail, view.tail_signs, problem.tail.end);
+    const double by_energy = loss.by_energy != 0.0 ? source + loss.by_energy : source;
+    const struct mm_wide_matrix state = present_state(batch, view);
+    if (threadIdx.x == 0)
+        *view.by_instability = loss.by_instability;
     const int columns = batch.columns;
     double *row = view.adjoint;
     for (int d = 0; d < batch.bands; d++, row += columns)
         for (int m = (int)threadIdx.x; m < columns; m += (int)blockDim.x) {
             const double level = d == 0 ? m : 0.0;
             const bool inside = d < window.bands && m + d < window.levels;
-            row[m] = inside
-                         ? weight * (level - of_chain[(size_t)m * (size_t)n + (size_t)(m + d)]) + by_energy * level
-                         : 0.0;
+            double element = 0.0;
+            if (inside)
+                element = loss.by_ergotropy * (level - of_chain[(size_t)m * (size_t)n + (size_t)(m + d)]) +
+                          by_energy * level;
+            if (inside && loss.by_purity != 0.0)
+                element += 2.0 * loss.by_purity * mm_wide_element(state, d, m);
+            row[m] = element;
         }
 }
 
@@ -130,11 +137,11 @@ mm_status mm_cuda_expand(const struct mm_chain_batch &batch, int count, const in
 }
 
 mm_status mm_cuda_build_adjoint(const struct mm_chain_batch &batch, int count, const int *order, int n,
-                                const double *projector, const double *by_ergotropy, cudaStream_t stream,
+                                const double *projector, const struct mm_loss *losses, cudaStream_t stream,
                                 struct mm_error *error)
 {
     if (count > 0)
         MM_CUDA_CHECK(error, MM_LAUNCH(build_adjoint, (unsigned)count, MM_BLOCK_THREADS, 0, stream, batch, order, n,
-                                       projector, by_ergotropy));
+                                       projector, losses));
     return MM_OK;
 }

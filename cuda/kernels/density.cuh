@@ -4,6 +4,9 @@
 #ifndef MM_CUDA_KERNELS_DENSITY_CUH
 #define MM_CUDA_KERNELS_DENSITY_CUH
 
+extern "C" {
+#include "model/loss.h"
+}
 #include "kernels/chain_batch.cuh"
 #include "micromaser.h"
 
@@ -14,7 +17,7 @@
 cudaError_t mm_cuda_code(void);
 
 /** Puts the vacuum into chains: state, window, and all that is summed up, derivatives included, to zero. g,
- * lambda, band_tolerance and way of the chains are kept. */
+ * band_tolerance and way of the chains are kept. */
 mm_status mm_cuda_start(const struct mm_chain_batch &batch, int count, const int *order, cudaStream_t stream,
                         struct mm_error *error);
 
@@ -31,13 +34,14 @@ mm_status mm_cuda_expand(const struct mm_chain_batch &batch, int count, const in
                          double *dense, cudaStream_t stream, struct mm_error *error);
 
 /** Sets the adjoint at the end of the schedule, from W = Tr(H R) - Tr(P R) with P = sum_k k v_k v_k^T:
- *  A = by_ergotropy (H - P) + lambda s_n H in the window of the present state, zero outside.
+ *  A = by_ergotropy (H - P) + (by_energy + by_instability s_n) H + 2 by_purity R in the window of the present state,
+ *  zero outside. The batch keeps by_instability for the sweep.
  *  @param n             rows of the projectors, at least the live levels of every chain
  *  @param projector     [count][n][n], device memory, in the order of `order`; element (row, column) at
  *                       column * n + row, of which the lower triangle is read
- *  @param by_ergotropy  [count], device memory, in the order of `order`: dL/dW */
+ *  @param losses        [count], device memory, in the order of `order`: the partial derivatives of the loss */
 mm_status mm_cuda_build_adjoint(const struct mm_chain_batch &batch, int count, const int *order, int n,
-                                const double *projector, const double *by_ergotropy, cudaStream_t stream,
+                                const double *projector, const struct mm_loss *losses, cudaStream_t stream,
                                 struct mm_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* derivatives.cuh - what an adjoint sweep gathers besides the adjoint: signs of the tail, derivatives of a batch.
+/* derivatives.cuh - what an adjoint sweep gathers besides the adjoint: the derivatives of a batch.
  *
  * Every thread adds up its own share of the derivatives over the collisions of a batch of qubits; the shares are
  * added over the block when the batch begins (a sweep runs backwards), and at every multiple of
@@ -15,20 +15,6 @@ struct mm_derivative_sums {
     double by_q;
     double by_x;
 };
-
-/** s_k: the sign of E_k - E_{k-1} in the tail. */
-__device__ static inline int mm_tail_sign(const struct mm_device_problem &problem, const struct mm_chain_view &view,
-                                          int64_t k)
-{
-    return k > problem.tail_start && k <= problem.collisions ? view.tail_signs[k - 1 - problem.tail_start] : 0;
-}
-
-/** s_k - s_{k+1}: 0 but where the energy turns round, and at the ends of the tail. */
-__device__ static inline int mm_tail_turn(const struct mm_device_problem &problem, const struct mm_chain_view &view,
-                                          int64_t k)
-{
-    return mm_tail_sign(problem, view, k) - mm_tail_sign(problem, view, k + 1);
-}
 
 /** Sums of the shares of all threads, both triangles, for thread 0 alone; clears the shares. Contains a barrier.
  *  @param places  [warps][2], shared memory; not the ones of the call before */

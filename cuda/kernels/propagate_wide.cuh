@@ -80,8 +80,9 @@ __device__ static inline void mm_wide_forward(const struct mm_wide_tables &table
     __syncthreads();
 }
 
-/** mm_cuda_propagate for the classes of global memory. */
-__global__ void __launch_bounds__(MM_BLOCK_THREADS)
+/** mm_cuda_propagate for the classes of global memory. Two blocks a multiprocessor are what its registers allow; asked
+ * for no more, the compiler does not spill to fit three. */
+__global__ void __launch_bounds__(MM_BLOCK_THREADS, 2)
     mm_propagate_wide(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end, bool keep)
 {
     __shared__ struct mm_wide_shared shared;

@@ -55,8 +55,8 @@ __device__ static inline bool mm_stretch_has_source(const struct mm_device_probl
                                                     struct mm_collision_range range)
 {
     int turns = 0;
-    for (int64_t k = max(range.first + 1, problem.tail_start); k < range.end; k++)
-        turns |= mm_tail_turn(problem, view, k);
+    for (int64_t k = max(range.first + 1, problem.tail.start); k < range.end; k++)
+        turns |= mm_tail_source(problem.tail, view.tail_signs, k);
     return turns != 0;
 }
 
@@ -120,7 +120,7 @@ __device__ static inline void mm_close_stretch(const struct mm_chain_view &view,
 {
     struct mm_few_sums &few = *view.few;
     const bool holds =
-        mm_sums_hold(way.limits, view.chain->lambda, few.magnitude, few.correction_by_q, few.correction_by_x);
+        mm_sums_hold(way.limits, *view.by_instability, few.magnitude, few.correction_by_q, few.correction_by_x);
     view.derivatives[2 * batch_number] += few.by_q;
     view.derivatives[2 * batch_number + 1] += few.by_x;
     few = {0.0, 0.0, 0.0, 0.0, few.magnitude, few.failed || !holds};

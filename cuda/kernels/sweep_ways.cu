@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "device/memory.cuh"
+extern "C" {
+#include "model/problem.h"
+}
 
 namespace
 {
@@ -68,7 +71,7 @@ mm_status take_every(struct mm_way *way, const struct mm_sweep_plan &plan, struc
 
 mm_status mm_sweep_ways_create(struct mm_sweep_ways *ways, const struct mm_problem *problem, struct mm_error *error)
 {
-    const int64_t tail_start = mm_problem_collisions(problem) - problem->tail;
+    const int64_t tail_start = mm_problem_tail(problem).start;
     struct mm_sweep_plans plans;
     mm_status status = mm_sweep_plans_create(&plans, problem, error);
     if (status != MM_OK)

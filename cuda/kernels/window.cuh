@@ -38,7 +38,7 @@ __device__ static inline struct mm_sums_wanted mm_wanted_sums(const struct mm_de
 {
     struct mm_sums_wanted wanted;
     wanted.top = window.levels < problem.levels;
-    wanted.energy = all_energies || (k >= problem.tail_start && k <= problem.collisions);
+    wanted.energy = all_energies || mm_tail_needs_energy(problem.tail, k);
     return wanted;
 }
 
@@ -102,11 +102,10 @@ __device__ static inline void mm_enter_energy(const struct mm_device_problem &pr
                                               const struct mm_chain_view &view, struct mm_device_chain &chain,
                                               int64_t first, double energy)
 {
-    const int64_t step = chain.collision - 1 - problem.tail_start;
-    if (chain.collision > first && step >= 0 && chain.collision <= problem.collisions) {
-        const double change = energy - chain.energy;
-        chain.instability += fabs(change);
-        view.tail_signs[step] = (int8_t)((change > 0.0) - (change < 0.0));
+    if (chain.collision > first && mm_tail_has(problem.tail, chain.collision)) {
+        const double step = energy - chain.energy;
+        chain.instability += mm_tail_value(step);
+        view.tail_signs[mm_tail_place(problem.tail, chain.collision)] = mm_tail_sign(step);
     }
     if (chain.collision > first && view.energies != nullptr)
         view.energies[chain.collision - first - 1] = energy;

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/problem.h"
 #include "cpu/run.h"
 #include "base/memory.h"
 
@@ -38,9 +39,8 @@ struct sums {
 /** The sweep in progress. */
 struct sweep {
     struct mm_cpu_run *run;
-    double lambda;
-    int64_t collisions;
-    int64_t tail_start;          /* the last state before the tail */
+    double by_instability; /* derivative of the loss */
+    struct mm_tail tail;
     struct mm_window window;     /* outside it the adjoint is zero */
     enum mm_precision precision; /* of the adjoint */
     struct sums few;             /* of the present stretch, by few of its collisions */
@@ -111,18 +111,12 @@ static void enter_segment(struct sweep *sweep)
     sweep->precision = run->precision;
 }
 
-/** s_k of the energy step that ends in state k. */
-static int tail_sign(const struct sweep *sweep, int64_t k)
-{
-    return k > sweep->tail_start && k <= sweep->collisions ? sweep->run->tail_signs[k - 1 - sweep->tail_start] : 0;
-}
-
-/** Adds lambda (s_k - s_{k+1}) H to A_k. */
+/** Adds dL/d(instability) (s_k - s_{k+1}) H to A_k. */
 static void add_source(const struct sweep *sweep, int64_t k)
 {
     struct mm_cpu_run *run = sweep->run;
     void *adjoint = mm_cpu_run_store(run)->adjoint;
-    const double weight = sweep->lambda * (tail_sign(sweep, k) - tail_sign(sweep, k + 1));
+    const double weight = sweep->by_instability * mm_tail_source(sweep->tail, run->tail_signs, k);
     for (int n = 0; weight != 0.0 && n < run->window.levels; n++)
         if (run->precision == MM_SINGLE)
             ((float *)adjoint)[n] += (float)(weight * n);
@@ -266,7 +260,7 @@ static mm_status sweep_pieces(struct sweep *sweep, const struct mm_sweep_stretch
 static bool has_source(const struct sweep *sweep, struct mm_collision_range range)
 {
     for (int64_t k = range.first + 1; k < range.end; k++)
-        if (tail_sign(sweep, k) != tail_sign(sweep, k + 1))
+        if (mm_tail_source(sweep->tail, sweep->run->tail_signs, k) != 0)
             return true;
     return false;
 }
@@ -297,8 +291,8 @@ static mm_status sweep_by_few(struct sweep *sweep, const struct mm_sweep_stretch
     sweep->few = sweep->corrections = (struct sums){0.0, 0.0};
     if (status == MM_OK)
         status = sweep_pieces(sweep, stretch, MM_STRETCH_FEW, error);
-    if (status == MM_OK && mm_sums_hold(run->plan->limits, sweep->lambda, sweep->magnitude, sweep->corrections.by_q,
-                                        sweep->corrections.by_x)) {
+    if (status == MM_OK && mm_sums_hold(run->plan->limits, sweep->by_instability, sweep->magnitude,
+                                        sweep->corrections.by_q, sweep->corrections.by_x)) {
         add_term(sweep, sweep->few);
         return MM_OK;
     }
@@ -314,21 +308,19 @@ static mm_status sweep_stretch(struct sweep *sweep, const struct mm_sweep_stretc
     return sweep_pieces(sweep, stretch, stretch->kind == MM_STRETCH_FEW ? MM_STRETCH_EVERY : stretch->kind, error);
 }
 
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double lambda, struct mm_channel_gradient *gradient,
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double by_instability, struct mm_channel_gradient *gradient,
                                struct mm_error *error)
 {
     const struct mm_problem *problem = run->problem;
-    const int64_t collisions = mm_problem_collisions(problem);
     struct sweep sweep = {.run = run,
-                          .lambda = lambda,
-                          .collisions = collisions,
-                          .tail_start = collisions - problem->tail,
+                          .by_instability = by_instability,
+                          .tail = mm_problem_tail(problem),
                           .window = run->window,
                           .precision = MM_DOUBLE};
     mm_status status = MM_OK;
     for (size_t b = 0; b < problem->batch_count; b++)
         run->derivatives[b] = (struct mm_channel_gradient){0.0, 0.0};
-    add_source(&sweep, collisions);
+    add_source(&sweep, sweep.tail.end);
     for (size_t i = run->plan->stretch_count; status == MM_OK && i-- > 0;)
         status = sweep_stretch(&sweep, &run->plan->stretches[i], error);
     for (size_t b = 0; status == MM_OK && b < problem->batch_count; b++)

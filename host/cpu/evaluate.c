@@ -17,31 +17,25 @@
  * and the loss sees that. */
 static const double SINGLE_STATE_TOLERANCE = 1e-6;
 
-static int sign(double value)
-{
-    return (value > 0.0) - (value < 0.0);
-}
-
 /** Runs the schedule; the tail's energy steps add up to *instability and leave their signs. */
 static mm_status run_schedule(struct mm_cpu_run *run, double *instability, struct mm_error *error)
 {
-    const int64_t collisions = mm_problem_collisions(run->problem);
-    const int64_t tail_start = collisions - run->problem->tail;
+    const struct mm_tail tail = mm_problem_tail(run->problem);
     double before = 0.0;
     *instability = 0.0;
-    for (int64_t k = 0; k < collisions; k++) {
+    for (int64_t k = 0; k < tail.end; k++) {
         mm_status status = mm_cpu_pass_mark(run, error);
-        if (status == MM_OK && k == tail_start)
+        if (status == MM_OK && k == tail.start)
             before = mm_cpu_run_energy(run);
         if (status == MM_OK)
             status = mm_cpu_run_advance(run, error);
         if (status != MM_OK)
             return status;
-        if (k < tail_start)
+        if (!mm_tail_has(tail, k + 1))
             continue;
         double energy = mm_cpu_run_energy(run), step = energy - before;
-        *instability += step < 0.0 ? -step : step;
-        run->tail_signs[k - tail_start] = (int8_t)sign(step);
+        *instability += mm_tail_value(step);
+        run->tail_signs[mm_tail_place(tail, k + 1)] = mm_tail_sign(step);
         before = energy;
     }
     return mm_cpu_pass_mark(run, error);
@@ -70,13 +64,27 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
  * differences: they need doubles, and so does their share of a gradient, unless lambda is small. */
 static struct mm_single_part single_part(const struct mm_cpu_run *run, const struct mm_point *point)
 {
-    const int64_t collisions = mm_problem_collisions(run->problem), before_tail = collisions - run->problem->tail;
+    const struct mm_tail tail = mm_problem_tail(run->problem);
     struct mm_single_part part = {0, 0};
     if (mm_gradient_may_be_rough(run->problem, point))
-        part.adjoint = before_tail;
+        part.adjoint = tail.start;
     if (mm_rough_tolerance(run->problem, point) >= SINGLE_STATE_TOLERANCE)
-        part = (struct mm_single_part){before_tail, collisions};
+        part = (struct mm_single_part){tail.start, tail.end};
     return part;
+}
+
+/** Makes the adjoint, which holds dW/dR, that of the loss: by_ergotropy dW/dR + by_energy H + 2 by_purity R. */
+static void begin_adjoint(struct mm_cpu_run *run, const struct mm_loss *loss)
+{
+    const size_t size = mm_cpu_run_matrix_bytes(run) / sizeof(double);
+    double *adjoint = mm_cpu_run_adjoint(run);
+    const double *state = mm_cpu_run_state(run);
+    for (size_t i = 0; i < size; i++)
+        adjoint[i] *= loss->by_ergotropy;
+    for (int n = 0; loss->by_energy != 0.0 && n < run->window.levels; n++)
+        adjoint[n] += loss->by_energy * n;
+    for (size_t i = 0; loss->by_purity != 0.0 && i < size; i++)
+        adjoint[i] += 2.0 * loss->by_purity * state[i];
 }
 
 mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *plans, const struct mm_point *point,
@@ -97,13 +105,10 @@ mm_status mm_cpu_evaluate(struct mm_cpu_run *run, const struct mm_sweep_plans *p
         status = figures_of_merit(run, gradient != NULL, &result, error);
     if (status != MM_OK)
         return status;
-    double by_ergotropy = mm_loss_finish(run->problem, point, &result);
+    const struct mm_loss loss = mm_loss_finish(run->problem, point, &result);
     if (gradient != NULL && mm_loss_wants_gradient(point, &result)) {
-        const size_t size = mm_cpu_run_matrix_bytes(run) / sizeof(double);
-        double *adjoint = mm_cpu_run_adjoint(run);
-        for (size_t i = 0; i < size; i++)
-            adjoint[i] *= by_ergotropy;
-        status = mm_cpu_adjoint_sweep(run, point->lambda, gradient, error);
+        begin_adjoint(run, &loss);
+        status = mm_cpu_adjoint_sweep(run, loss.by_instability, gradient, error);
     } else if (gradient != NULL) {
         for (size_t i = 0; i < mm_problem_free_batches(run->problem); i++)
             gradient[i] = (struct mm_channel_gradient){NAN, NAN};

@@ -263,9 +263,9 @@ mm_status mm_cpu_pass_mark(struct mm_cpu_run *run, struct mm_error *error);
 
 /** Sweeps the adjoint over the stretches of the run's plan, all of whose marks the run has passed. The adjoint
  * holds dL/dR_n on entry, in double precision.
- *  @param lambda   weight of the instability
+ *  @param by_instability  derivative of the loss by the instability
  *  @param gradient [free batches], out */
-mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double lambda, struct mm_channel_gradient *gradient,
+mm_status mm_cpu_adjoint_sweep(struct mm_cpu_run *run, double by_instability, struct mm_channel_gradient *gradient,
                                struct mm_error *error);
 
 #endif

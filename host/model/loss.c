@@ -14,7 +14,7 @@
 
 struct mm_loss mm_loss_value(double ergotropy, double mean_c, double mean_q, double instability, double lambda)
 {
-    struct mm_loss result = {.loss = lambda * instability};
+    struct mm_loss result = {.loss = lambda * instability, .by_instability = lambda};
     const double a = 1.0 - mean_c;
     const double b = 1.0 - mean_q;
     const double sum = ergotropy + a + b;
@@ -46,8 +46,8 @@ void mm_loss_means(const struct mm_problem *problem, const double *parameters, d
     *mean_q = sum_q < qubits ? sum_q / qubits : 1.0;
 }
 
-double mm_loss_finish(const struct mm_problem *problem, const struct mm_point *point,
-                      struct mm_evaluation *evaluation)
+struct mm_loss mm_loss_finish(const struct mm_problem *problem, const struct mm_point *point,
+                              struct mm_evaluation *evaluation)
 {
     mm_loss_means(problem, point->parameters, &evaluation->mean_c, &evaluation->mean_q);
     const struct mm_loss loss = mm_loss_value(evaluation->ergotropy, evaluation->mean_c, evaluation->mean_q,
@@ -55,7 +55,7 @@ double mm_loss_finish(const struct mm_problem *problem, const struct mm_point *p
     evaluation->loss = loss.loss;
     evaluation->loss_by_mean_c = loss.by_mean_c;
     evaluation->loss_by_mean_q = loss.by_mean_q;
-    return loss.by_ergotropy;
+    return loss;
 }
 
 bool mm_loss_wants_gradient(const struct mm_point *point, const struct mm_evaluation *evaluation)

@@ -6,13 +6,16 @@
 
 #include "micromaser.h"
 
-/** Eq. 11 and its partial derivatives, each with all other arguments held. The derivative with respect to the
- *  instability is lambda. */
+/** A loss and its partial derivatives by what it is made of, each with all else held. Those by energy and purity are
+ *  zero for Eq. 11. */
 struct mm_loss {
     double loss;
     double by_ergotropy; /* never positive */
-    double by_mean_c;    /* never negative */
-    double by_mean_q;    /* never negative */
+    double by_energy;
+    double by_purity;
+    double by_instability;
+    double by_mean_c; /* never negative */
+    double by_mean_q; /* never negative */
 };
 
 /** Eq. 11 from its ingredients.
@@ -32,9 +35,9 @@ void mm_loss_means(const struct mm_problem *problem, const double *parameters, d
 
 /** Completes an evaluation whose ergotropy and instability are known: fills loss, mean_c, mean_q, loss_by_mean_c
  *  and loss_by_mean_q.
- *  @returns dL/dW, the weight with which an adjoint run starts */
-double mm_loss_finish(const struct mm_problem *problem, const struct mm_point *point,
-                      struct mm_evaluation *evaluation);
+ *  @returns the loss with its partial derivatives, the weights with which an adjoint run starts */
+struct mm_loss mm_loss_finish(const struct mm_problem *problem, const struct mm_point *point,
+                              struct mm_evaluation *evaluation);
 
 /** Whether the gradient of a completed evaluation is wanted at all (mm_point.gradient_limit). */
 bool mm_loss_wants_gradient(const struct mm_point *point, const struct mm_evaluation *evaluation);

@@ -25,6 +25,12 @@ int64_t mm_problem_collisions(const struct mm_problem *problem)
     return sum;
 }
 
+struct mm_tail mm_problem_tail(const struct mm_problem *problem)
+{
+    const int64_t collisions = mm_problem_collisions(problem);
+    return (struct mm_tail){collisions - problem->tail, collisions};
+}
+
 /* False for NaN as well. */
 static bool is_fraction(double value)
 {

@@ -3,9 +3,13 @@
 #ifndef MM_MODEL_PROBLEM_H
 #define MM_MODEL_PROBLEM_H
 
+#include "model/tail.h"
 #include "micromaser.h"
 
 enum { MM_COLLISIONS_MAX = 1000000000 }; /* most collisions of a charging protocol */
+
+/** The tail of a problem's schedule. */
+struct mm_tail mm_problem_tail(const struct mm_problem *problem);
 
 /** Whether a point can be evaluated: MM_ERROR_INPUT names what is not allowed. */
 mm_status mm_point_check(const struct mm_point *point, size_t free_batches, struct mm_error *error);

@@ -36,9 +36,9 @@ MM_INLINE int64_t mm_protocol_end(struct mm_protocol protocol, int batch)
 MM_INLINE int mm_protocol_batch(struct mm_protocol protocol, int64_t collision, int near)
 {
     int batch = near;
-    while (collision >= mm_protocol_end(protocol, batch))
+    while (batch + 1 < protocol.batch_count && collision >= protocol.ends[batch])
         batch++;
-    while (batch > 0 && collision < mm_protocol_begin(protocol, batch))
+    while (batch > 0 && collision < protocol.ends[batch - 1])
         batch--;
     return batch;
 }

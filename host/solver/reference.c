@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/problem.h"
 #include "model/protocol.h"
 #include "solver/backend.h"
 #include "solver/reference.h"
@@ -248,11 +249,6 @@ static void collide_tangents(struct run *run, const struct position *position, b
     }
 }
 
-static double sign(double value)
-{
-    return (double)((value > 0.0) - (value < 0.0));
-}
-
 /* What a run is to do. */
 struct task {
     const struct mm_problem *problem;
@@ -278,6 +274,7 @@ static void run_collisions(struct run *run, const struct task *task, double trun
     const double *parameters = task->point->parameters;
     const size_t levels = (size_t)run->levels;
     const struct mm_protocol protocol = {(int)problem->batch_count, run->batch_ends};
+    const struct mm_tail tail = mm_problem_tail(problem);
     struct position position = position_of(problem, parameters, 0);
     for (int64_t k = 1; k <= task->collisions && run->truncation_population <= truncation_limit; k++) {
         const int batch = mm_protocol_batch(protocol, task->start->collisions + k - 1, position.batch);
@@ -286,8 +283,8 @@ static void run_collisions(struct run *run, const struct task *task, double trun
         collide(run, run->rho, &position.qubit, NULL, NULL, run->next);
         finish_collision(run, k);
         if (run->tangent_count > 0) {
-            const bool in_tail = k > task->collisions - problem->tail;
-            const double energy_sign = in_tail ? sign(run->energies[k] - run->energies[k - 1]) : 0.0;
+            const double step = run->energies[k] - run->energies[k - 1];
+            const double energy_sign = mm_tail_has(tail, k) ? (double)mm_tail_sign(step) : 0.0;
             collide_tangents(run, &position, !problem->batches[position.batch].fixed, energy_sign);
         }
         memcpy(run->rho, run->next, levels * levels * sizeof *run->rho);
@@ -412,22 +409,29 @@ static double purity_of(const struct run *run)
     return purity;
 }
 
-static double instability_of(const struct run *run, int64_t collisions, int64_t tail)
+static double instability_of(const struct run *run, struct mm_tail tail)
 {
     double instability = 0.0;
-    for (int64_t k = collisions - tail + 1; k <= collisions; k++)
-        instability += fabs(run->energies[k] - run->energies[k - 1]);
+    for (int64_t k = tail.start + 1; k <= tail.end; k++)
+        instability += mm_tail_value(run->energies[k] - run->energies[k - 1]);
     return instability;
 }
 
-/* dL/dw of tangent i: through the ergotropy and through the instability. */
-static double loss_tangent(const struct run *run, size_t i, const double complex *vectors, double by_ergotropy,
-                           double lambda)
+/* dL/dw of tangent i: through the ergotropy and the instability, and the energy and the purity where the loss knows
+ * them. */
+static double loss_tangent(const struct run *run, size_t i, const double complex *vectors,
+                           const struct mm_loss *loss)
 {
     const size_t levels = (size_t)run->levels;
     const double complex *tangent = &run->tangents[i * levels * levels];
-    const double ergotropy = energy_of(run->levels, tangent) - passive_energy_tangent(levels, vectors, tangent);
-    return by_ergotropy * ergotropy + lambda * run->tangent_instabilities[i];
+    const double energy = energy_of(run->levels, tangent);
+    const double ergotropy = energy - passive_energy_tangent(levels, vectors, tangent);
+    double sum = loss->by_ergotropy * ergotropy + loss->by_instability * run->tangent_instabilities[i];
+    if (loss->by_energy != 0.0)
+        sum += loss->by_energy * energy;
+    for (size_t e = 0; loss->by_purity != 0.0 && e < levels * levels; e++)
+        sum += 2.0 * loss->by_purity * creal(conj(run->rho[e]) * tangent[e]);
+    return sum;
 }
 
 /* Evaluation and, where gradient is not NULL, gradient of a run that is through all its collisions. */
@@ -450,15 +454,15 @@ static mm_status measure(const struct run *run, const struct mm_problem *problem
             .ergotropy = fmax(0.0, energy - passive_energy(levels, values)), /* rounding may make it negative */
             .energy = energy,
             .purity = purity_of(run),
-            .instability = instability_of(run, collisions, problem->tail),
+            .instability = instability_of(run, mm_problem_tail(problem)),
             .truncation_population = run->truncation_population,
             .levels = run->levels,
         };
-        const double by_ergotropy = mm_loss_finish(problem, point, evaluation);
+        const struct mm_loss loss = mm_loss_finish(problem, point, evaluation);
         for (size_t i = 0; i < run->tangent_count / TANGENTS_PER_BATCH; i++)
             gradient[i] = (struct mm_channel_gradient){
-                .by_q = loss_tangent(run, TANGENTS_PER_BATCH * i, vectors, by_ergotropy, point->lambda),
-                .by_x = loss_tangent(run, TANGENTS_PER_BATCH * i + 1, vectors, by_ergotropy, point->lambda),
+                .by_q = loss_tangent(run, TANGENTS_PER_BATCH * i, vectors, &loss),
+                .by_x = loss_tangent(run, TANGENTS_PER_BATCH * i + 1, vectors, &loss),
             };
     }
     free(values);

@@ -60,7 +60,7 @@ static void add_part(struct mm_sweep_plan *plan, const struct mm_batch *batch, s
 /** Divides the schedule from the first free batch on. Batches are cut where the tail starts. */
 static void add_stretches(struct mm_sweep_plan *plan, const struct mm_problem *problem, bool by_few)
 {
-    const int64_t tail_start = mm_problem_collisions(problem) - problem->tail;
+    const int64_t tail_start = mm_problem_tail(problem).start;
     int64_t first = 0;
     bool free_before = false;
     plan->stretch_count = 0;

@@ -217,15 +217,14 @@ class device_chains
         : count_(given.points.size()), levels_(given.problem.levels), order_(ascending(count_)),
           ends_(batch_ends(given)), qubits_(qubits(given)), chains_(count_), state_(count_ * matrix(in)),
           adjoint_(count_ * matrix(in)), signs_(count_ * (size_t)given.problem.tail),
-          derivatives_(count_ * 2 * given.batches.size()), few_(count_), ways_(given),
+          derivatives_(count_ * 2 * given.batches.size()), few_(count_), by_instability_(count_), ways_(given),
           segment_(count_ * (size_t)segment_length * matrix(in)), windows_(count_ * (size_t)(segment_length + 1)),
           energies_(count_ * (size_t)segment_length), scratch_(scratch_size(in))
     {
         const int64_t collisions = given.collisions();
         batch = {{levels_,
                   {(int)given.batches.size(), ends_.get()},
-                  collisions,
-                  collisions - given.problem.tail,
+                  {collisions - given.problem.tail, collisions},
                   derivative},
                  chains_.get(),
                  qubits_.get(),
@@ -234,6 +233,7 @@ class device_chains
                  signs_.get(),
                  derivatives_.get(),
                  few_.get(),
+                 by_instability_.get(),
                  ways_.table(),
                  segment_.get(),
                  windows_.get(),
@@ -247,7 +247,6 @@ class device_chains
         std::vector<mm_device_chain> fresh(count_);
         for (size_t i = 0; i < count_; i++) {
             fresh[i].g = given.points[i].g;
-            fresh[i].lambda = given.points[i].lambda;
             fresh[i].band_tolerance = given.problem.band_tolerance;
             fresh[i].way = way;
         }
@@ -280,9 +279,10 @@ class device_chains
         return dense.download();
     }
 
-    void build_adjoint(int n, const std::vector<double> &projectors, const std::vector<double> &by_ergotropy)
+    void build_adjoint(int n, const std::vector<double> &projectors, const std::vector<mm_loss> &losses)
     {
-        device_array<double> projector(projectors), weights(by_ergotropy);
+        device_array<double> projector(projectors);
+        device_array<mm_loss> weights(losses);
         assert_ok(mm_cuda_build_adjoint(batch, (int)count_, order_.get(), n, projector.get(), weights.get(),
                                         nullptr, &error_),
                   error_);
@@ -401,6 +401,7 @@ class device_chains
     device_array<int8_t> signs_;
     device_array<double> derivatives_;
     device_array<mm_few_sums> few_;
+    device_array<double> by_instability_;
     device_ways ways_;
     device_array<double> segment_;
     device_array<mm_device_window> windows_;
@@ -714,7 +715,8 @@ void set_adjoint_end(const protocol &given, device_chains &device)
     const std::vector<double> dense = device.expand(n, -1.0);
     const std::vector<mm_device_chain> chains = device.chains();
     const size_t size = (size_t)n * (size_t)n;
-    std::vector<double> projectors(dense.size(), NAN), by_ergotropy;
+    std::vector<double> projectors(dense.size(), NAN);
+    std::vector<mm_loss> losses;
     for (size_t chain = 0; chain < chains.size(); chain++) {
         const int levels = chains[chain].window.levels;
         mm_error error = {};
@@ -734,10 +736,10 @@ void set_adjoint_end(const protocol &given, device_chains &device)
         for (int column = 0; column < levels; column++)
             std::copy_n(derivative.data() + column * levels + column, levels - column,
                         &projectors[chain * size + (size_t)(column * n + column)]);
-        by_ergotropy.push_back(mm_loss_finish(&given.problem, &given.points[chain], &evaluation));
+        losses.push_back(mm_loss_finish(&given.problem, &given.points[chain], &evaluation));
         mm_eigen_free(&eigen);
     }
-    device.build_adjoint(n, projectors, by_ergotropy);
+    device.build_adjoint(n, projectors, losses);
 }
 
 /** Derivatives by every batch of every chain, as the cpu finds them, [chain][batch][2]. */
@@ -973,7 +975,8 @@ void test_failed_launches_are_reported(void **)
     for (const shape in : {shape{64, 16}, shape{64, 9}}) {
         device_chains device(given, in, 20, true);
         device_array<int> order(std::vector<int>{0});
-        device_array<double> dense(81), weight(std::vector<double>{1.0});
+        device_array<double> dense(81);
+        device_array<mm_loss> weight(std::vector<mm_loss>(1));
         mm_error error = {};
         emulation_fail_after(1, cudaErrorLaunchOutOfResources);
         assert_int_equal(mm_cuda_start(device.batch, 1, order.get(), nullptr, &error), MM_ERROR_DEVICE);

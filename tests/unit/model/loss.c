@@ -109,14 +109,15 @@ static void finish_fills_an_evaluation(void **state)
     const double parameters[] = {0.5, 0.25};
     const struct mm_point point = {.g = 1.0, .lambda = 16.0, .parameters = parameters};
     struct mm_evaluation evaluation = {.ergotropy = 6.0, .instability = 0.125, .energy = 7.0};
-    const double by_ergotropy = mm_loss_finish(&problem, &point, &evaluation);
+    const struct mm_loss finished = mm_loss_finish(&problem, &point, &evaluation);
     const struct mm_loss loss = mm_loss_value(6.0, 0.5, 0.25, 0.125, 16.0);
     assert_double_near(evaluation.loss, loss.loss, 0.0);
     assert_double_near(evaluation.mean_c, 0.5, 0.0);
     assert_double_near(evaluation.mean_q, 0.25, 0.0);
     assert_double_near(evaluation.loss_by_mean_c, loss.by_mean_c, 0.0);
     assert_double_near(evaluation.loss_by_mean_q, loss.by_mean_q, 0.0);
-    assert_double_near(by_ergotropy, loss.by_ergotropy, 0.0);
+    assert_double_near(finished.by_ergotropy, loss.by_ergotropy, 0.0);
+    assert_double_near(finished.by_instability, point.lambda, 0.0);
     assert_double_near(evaluation.energy, 7.0, 0.0);
 }
 
