@@ -18,9 +18,9 @@ double state_element(const struct mm_state *state, int d, int m)
 
 } // namespace
 
-struct mm_device_window mm_band_state_window(const struct mm_state *state, int most_levels)
+struct mm_window mm_band_state_window(const struct mm_state *state, int most_levels)
 {
-    struct mm_device_window window = {1, 1};
+    struct mm_window window = {1, 1};
     for (int d = 0; state->density != nullptr && d < state->levels; d++)
         for (int m = 0; m + d < state->levels; m++)
             if (state_element(state, d, m) != 0.0)
@@ -30,8 +30,8 @@ struct mm_device_window mm_band_state_window(const struct mm_state *state, int m
     return window;
 }
 
-void mm_band_state_write(const struct mm_state *state, struct mm_device_window window,
-                         const struct mm_chain_batch &batch, double *matrix)
+void mm_band_state_write(const struct mm_state *state, struct mm_window window, const struct mm_chain_batch &batch,
+                         double *matrix)
 {
     memset(matrix, 0, mm_batch_matrix(batch) * sizeof *matrix);
     if (state->density == nullptr) {
@@ -47,7 +47,7 @@ mm_status mm_band_state_read(const double *matrix, const struct mm_chain_batch &
                              const struct mm_device_chain &chain, int levels, struct mm_state *state,
                              struct mm_error *error)
 {
-    const struct mm_device_window window = chain.window;
+    const struct mm_window window = chain.window;
     const size_t width = static_cast<size_t>(levels == MM_LEVELS_AUTO ? window.levels : levels);
     double *density = static_cast<double *>(calloc(width * width, sizeof(double)));
     if (density == nullptr)

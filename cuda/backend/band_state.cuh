@@ -7,14 +7,14 @@
 
 /** Smallest window, in the steps in which windows grow, that holds every element of a state that is not zero.
  *  @param most_levels  of any window */
-struct mm_device_window mm_band_state_window(const struct mm_state *state, int most_levels);
+struct mm_window mm_band_state_window(const struct mm_state *state, int most_levels);
 
 /** Writes a state, or the vacuum where it has no density.
  *  @param window  that of mm_band_state_window
  *  @param batch   its shape is used
  *  @param matrix  [bands][columns], out */
-void mm_band_state_write(const struct mm_state *state, struct mm_device_window window,
-                         const struct mm_chain_batch &batch, double *matrix);
+void mm_band_state_write(const struct mm_state *state, struct mm_window window, const struct mm_chain_batch &batch,
+                         double *matrix);
 
 /** Replaces a state by that of a chain, as a full matrix.
  *  @param levels  of the space, or MM_LEVELS_AUTO: those of the window

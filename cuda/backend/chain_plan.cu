@@ -86,7 +86,7 @@ struct mm_chain_class mm_chain_class_first(const struct mm_problem *problem)
     return {mm_class_bands(1, columns), columns};
 }
 
-struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_device_window window)
+struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_window window)
 {
     struct mm_chain_class next = size;
     if (window.levels > size.columns)
@@ -97,7 +97,7 @@ struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_
     return next;
 }
 
-struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_device_window most)
+struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_window most)
 {
     const int levels = problem->levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : problem->levels;
     struct mm_chain_class size = mm_chain_class_first(problem);
@@ -160,8 +160,7 @@ void mm_chain_plan_arrays(const struct mm_chain_plan *plan, const struct mm_prob
     wanted[MM_ARRAY_BY_INSTABILITY] = rows * sizeof(double);
     wanted[MM_ARRAY_LOSSES] = rows * sizeof(struct mm_loss);
     wanted[MM_ARRAY_SEGMENTS] = rows * static_cast<size_t>(plan->segment_states) * matrix;
-    wanted[MM_ARRAY_WINDOWS] =
-        rows * static_cast<size_t>(plan->segment_length + 1) * sizeof(struct mm_device_window);
+    wanted[MM_ARRAY_WINDOWS] = rows * static_cast<size_t>(plan->segment_length + 1) * sizeof(struct mm_window);
     /* the last segment's states are kept in the first run already */
     const size_t checkpoints = static_cast<size_t>(plan->segments - 1);
     wanted[MM_ARRAY_CHECKPOINT_STATES] = checkpoints * rows * matrix;

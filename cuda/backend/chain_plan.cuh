@@ -17,11 +17,11 @@ struct mm_chain_class {
 struct mm_chain_class mm_chain_class_first(const struct mm_problem *problem);
 
 /** The class in which a chain is run again that stopped before a window that did not fit. */
-struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_device_window window);
+struct mm_chain_class mm_chain_class_next(struct mm_chain_class size, struct mm_window window);
 
 /** A chain's own class.
  *  @param most  the most levels and the most diagonals that it ever had */
-struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_device_window most);
+struct mm_chain_class mm_chain_class_own(const struct mm_problem *problem, struct mm_window most);
 
 /** Whether two classes are the same, and whether the first comes before the second. */
 bool mm_chain_class_same(struct mm_chain_class a, struct mm_chain_class b);

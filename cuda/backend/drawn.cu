@@ -18,7 +18,7 @@ namespace
 /** One state on its way. */
 struct drawn_item {
     size_t state;
-    struct mm_device_window window; /* of the state */
+    struct mm_window window; /* of the state */
     struct mm_chain_class size;
     bool finished;
 };
@@ -280,7 +280,7 @@ mm_status mm_cuda_worker_evolve_drawn(struct mm_cuda_worker *worker, size_t coun
     if (items == nullptr)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu states", count);
     for (size_t s = 0; s < count; s++) {
-        const struct mm_device_window window = mm_band_state_window(&states[s], levels);
+        const struct mm_window window = mm_band_state_window(&states[s], levels);
         items[s] = {s, window, mm_chain_class_own(problem, window), false};
     }
     const cudaError_t outcome = cudaSetDevice(worker->device);

@@ -126,7 +126,7 @@ void set_classes(const struct pass &pass)
             item->size = mm_chain_class_next(pass.plan.size, chain.window);
             continue;
         }
-        const struct mm_device_window most = {chain.window.levels, chain.most_bands};
+        const struct mm_window most = {chain.window.levels, chain.most_bands};
         const struct mm_chain_class own = mm_chain_class_own(pass.worker->problem, most);
         item->finished = item->settled || mm_chain_class_same(own, pass.plan.size);
         if (item->finished)

@@ -15,8 +15,8 @@ namespace
 struct evolution {
     struct mm_cuda_worker *worker;
     const struct mm_state *start;
-    struct mm_device_window window; /* of the start */
-    int64_t end;                    /* collisions that lead to the state wanted */
+    struct mm_window window; /* of the start */
+    int64_t end;             /* collisions that lead to the state wanted */
     struct mm_chain_plan plan;
     struct mm_chain_batch batch;
     struct mm_device_chain chain; /* of the present state, once downloaded */

@@ -124,7 +124,7 @@ struct mm_chain_batch mm_cuda_worker_batch(const struct mm_cuda_worker *worker, 
     batch.by_instability = mm_on_device<double>(memory, MM_ARRAY_BY_INSTABILITY);
     batch.ways = worker->device_ways.table;
     batch.segment = mm_on_device<double>(memory, MM_ARRAY_SEGMENTS);
-    batch.windows = mm_on_device<struct mm_device_window>(memory, MM_ARRAY_WINDOWS);
+    batch.windows = mm_on_device<struct mm_window>(memory, MM_ARRAY_WINDOWS);
     batch.segment_states = plan.segment_states;
     batch.segment_length = plan.segment_length;
     return batch;

@@ -125,7 +125,7 @@ __device__ __forceinline__ void mm_tile_adjoint(struct mm_tile<BANDS> &tile, con
 __device__ __forceinline__ struct mm_tile_state
 mm_tile_kept_state(const struct mm_chain_batch &batch, const struct mm_chain_view &view, int kept, int place)
 {
-    const struct mm_device_window window = view.windows[place];
+    const struct mm_window window = view.windows[place];
     const int bands = min(window.bands, view.windows[place + 1].bands);
     return {mm_kept_state(batch, view, kept), batch.columns, mm_tile_first_column() < window.levels ? bands : 0};
 }
@@ -148,7 +148,7 @@ __device__ __forceinline__ void mm_tile_previous_window(struct mm_tile<BANDS> &t
                                                         const struct mm_tile_shared &shared,
                                                         const struct mm_chain_view &view, int place)
 {
-    const struct mm_device_window window = view.windows[place], after = view.windows[place + 1];
+    const struct mm_window window = view.windows[place], after = view.windows[place + 1];
     if (window.bands < after.bands || window.levels < after.levels)
         mm_tile_clip(tile, window);
     if (window.levels != after.levels) {

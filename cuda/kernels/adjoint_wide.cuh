@@ -10,7 +10,7 @@
  *  @param window  of the state after the collision */
 __device__ static inline void mm_wide_adjoint_column(const struct mm_wide_tables &tables,
                                                      const struct mm_wide_matrix &adjoint, double *target,
-                                                     struct mm_device_window window, struct mm_qubit qubit,
+                                                     struct mm_window window, struct mm_qubit qubit,
                                                      const struct mm_wide_matrix &state, int m,
                                                      struct mm_derivative_sums &share)
 {
@@ -39,7 +39,7 @@ __device__ static inline void mm_wide_adjoint_column(const struct mm_wide_tables
  *  @param state   that the collision counts with, NULL if it does not count */
 __device__ static inline void mm_wide_backward(const struct mm_wide_tables &tables,
                                                const struct mm_wide_matrix &adjoint, double *target,
-                                               struct mm_device_window window, struct mm_qubit qubit, double source,
+                                               struct mm_window window, struct mm_qubit qubit, double source,
                                                const struct mm_wide_matrix *state, struct mm_derivative_sums &share)
 {
     for (int m = (int)threadIdx.x; m < window.levels; m += (int)blockDim.x) {
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     const struct mm_chain_view view = mm_view_chain(batch, order[blockIdx.x]);
     const struct mm_wide_tables tables = mm_wide_find_tables(batch, view);
     const double g = view.chain->g;
-    struct mm_device_window after = view.windows[end - first];
+    struct mm_window after = view.windows[end - first];
     struct mm_wide_matrix adjoint = {view.adjoint, batch.columns, after};
     double *target = view.scratch;
     struct mm_derivative_sums share = {0.0, 0.0};
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
     __syncthreads();
     int which = 0;
     for (int64_t k = end - 1; k >= first; k--) {
-        const struct mm_device_window window = view.windows[k - first];
+        const struct mm_window window = view.windows[k - first];
         mm_course_go_back(problem, view, k, course, which);
         __syncthreads();
         const struct mm_sweep_step &step = course.steps[which];

@@ -211,7 +211,7 @@ __device__ __forceinline__ void mm_tile_load(struct mm_tile<BANDS> &tile, const 
 /** Stores the diagonals of a window in its columns, and nothing outside: the whole tile with a full window. */
 template <int BANDS>
 __device__ __forceinline__ void mm_tile_store(const struct mm_tile<BANDS> &tile, double *matrix, int columns,
-                                              struct mm_device_window window)
+                                              struct mm_window window)
 {
     if (mm_tile_first_column() >= window.levels)
         return;
@@ -223,7 +223,7 @@ __device__ __forceinline__ void mm_tile_store(const struct mm_tile<BANDS> &tile,
 
 /** Clears what lies outside a window. */
 template <int BANDS>
-__device__ __forceinline__ void mm_tile_clip(struct mm_tile<BANDS> &tile, struct mm_device_window window)
+__device__ __forceinline__ void mm_tile_clip(struct mm_tile<BANDS> &tile, struct mm_window window)
 {
     const int column = mm_tile_first_column();
     MM_UNROLL

@@ -55,7 +55,7 @@ __device__ static inline struct mm_row mm_wide_row(const struct mm_wide_tables &
 struct mm_wide_matrix {
     const double *data;
     int columns;
-    struct mm_device_window window;
+    struct mm_window window;
 };
 
 /** Element (m + d, m), zero outside the window. */
@@ -67,7 +67,7 @@ __device__ static inline double mm_wide_element(const struct mm_wide_matrix &mat
 
 /** Stores the columns and diagonals of `part`, those outside the matrix's own window as zeros. */
 __device__ static inline void mm_wide_store(const struct mm_wide_matrix &matrix, double *target,
-                                            struct mm_device_window part)
+                                            struct mm_window part)
 {
     for (int d = 0; d < part.bands; d++)
         for (int m = (int)threadIdx.x; m < part.levels; m += (int)blockDim.x)

@@ -21,6 +21,7 @@ extern "C" {
 #include "model/protocol.h"
 }
 #include "model/tail.h"
+#include "solver/window_rule.h"
 #include "kernels/sweep_ways.cuh"
 
 enum {
@@ -30,7 +31,6 @@ enum {
     MM_TILE_REGISTER_BANDS = 30,  /* diagonals that the other tile classes have in registers */
     MM_TILE_DEEP_DOUBLES = 3456,  /* room for their others in shared memory: with all else 48 kB of it */
     MM_TILE_BANDS_MAX = 56,       /* of the tile classes */
-    MM_WINDOW_STEP = 8,           /* live levels grow in this step, as on the cpu (MM_COLUMN_BLOCK) */
     MM_DERIVATIVE_INTERVAL = 128, /* collisions after which the lanes' derivatives are added up at the latest */
     MM_BLOCK_THREADS = 256,       /* of every kernel but those of the tile classes */
     MM_BLOCK_WARPS = MM_BLOCK_THREADS / 32,
@@ -47,23 +47,17 @@ struct mm_device_problem {
     bool derivative;             /* windows keep the margin that derivatives need (host/cpu/run.c) */
 };
 
-/** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
-struct mm_device_window {
-    int levels;
-    int bands;
-};
-
 /** One chain in flight. */
 struct mm_device_chain {
     double g;
     double band_tolerance;
-    enum mm_sweep_way way;          /* of the adjoint sweep */
-    int64_t collision;              /* number of the present state */
-    struct mm_device_window window; /* of the present state; after an overflow the one that did not fit */
-    int most_bands;                 /* of all windows since the vacuum */
-    double energy;                  /* E = Tr(H R) of the present state */
-    double purity;                  /* Tr(R^2), after mm_cuda_purity */
-    double instability;             /* sum over the tail of |E_k - E_{k-1}| up to the present state */
+    enum mm_sweep_way way;   /* of the adjoint sweep */
+    int64_t collision;       /* number of the present state */
+    struct mm_window window; /* of the present state; after an overflow the one that did not fit */
+    int most_bands;          /* of all windows since the vacuum */
+    double energy;           /* E = Tr(H R) of the present state */
+    double purity;           /* Tr(R^2), after mm_cuda_purity */
+    double instability;      /* sum over the tail of |E_k - E_{k-1}| up to the present state */
     double band_error;
     double truncation_population;
     int overflow; /* not zero: the window outgrew the class, and the chain stopped before collision `collision` */
@@ -83,19 +77,19 @@ struct mm_few_sums {
  *  NULL. Matrices are aligned to 16 bytes. */
 struct mm_chain_batch {
     struct mm_device_problem problem;
-    struct mm_device_chain *chains;   /* [chain] */
-    const struct mm_qubit *qubits;    /* [chain][batch_count] */
-    double *state;                    /* [chain][bands][columns]: R of the present state */
-    double *adjoint;                  /* [chain][bands][columns]: A */
-    int8_t *tail_signs;               /* [chain][tail.end - tail.start]: sign of E_k - E_{k-1} */
-    double *derivatives;              /* [chain][batch_count][2]: by q at constant x, by x at constant q */
-    struct mm_few_sums *few;          /* [chain] */
-    double *by_instability;           /* [chain]: derivative of the loss, from mm_cuda_build_adjoint on */
-    const struct mm_way *ways;        /* [MM_SWEEP_WAYS], the same for all chains */
-    double *segment;                  /* [chain][segment_states][bands][columns]: kept states, window only */
-    struct mm_device_window *windows; /* [chain][segment_length + 1]: of the states of a segment and the next one */
-    int64_t segment_states;           /* most states kept in a segment */
-    int64_t segment_length;           /* most collisions of a segment */
+    struct mm_device_chain *chains; /* [chain] */
+    const struct mm_qubit *qubits;  /* [chain][batch_count] */
+    double *state;                  /* [chain][bands][columns]: R of the present state */
+    double *adjoint;                /* [chain][bands][columns]: A */
+    int8_t *tail_signs;             /* [chain][tail.end - tail.start]: sign of E_k - E_{k-1} */
+    double *derivatives;            /* [chain][batch_count][2]: by q at constant x, by x at constant q */
+    struct mm_few_sums *few;        /* [chain] */
+    double *by_instability;         /* [chain]: derivative of the loss, from mm_cuda_build_adjoint on */
+    const struct mm_way *ways;      /* [MM_SWEEP_WAYS], the same for all chains */
+    double *segment;                /* [chain][segment_states][bands][columns]: kept states, window only */
+    struct mm_window *windows;      /* [chain][segment_length + 1]: of the states of a segment and the next one */
+    int64_t segment_states;         /* most states kept in a segment */
+    int64_t segment_length;         /* most collisions of a segment */
     double *energies; /* [chain][energies_length]: E of the states first+1 .. end of a propagation, or NULL */
     int64_t energies_length; /* at least end - first */
     double *scratch;         /* [chain][mm_batch_scratch()] */
@@ -170,7 +164,7 @@ struct mm_chain_view {
     struct mm_few_sums *few;
     double *by_instability;
     double *segment;
-    struct mm_device_window *windows;
+    struct mm_window *windows;
     double *energies; /* NULL if they are not wanted */
     double *scratch;
 };

@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS, 4)
 {
     const struct mm_device_problem &problem = batch.problem;
     const struct mm_chain_view view = mm_view_chain(batch, order[blockIdx.x]);
-    const struct mm_device_window window = view.chain->window;
+    const struct mm_window window = view.chain->window;
     const double *of_chain = projector + (size_t)blockIdx.x * (size_t)n * (size_t)n;
     const struct mm_loss loss = losses[blockIdx.x];
     const double source = loss.by_instability * mm_tail_source(problem.tail, view.tail_signs, problem.tail.end);

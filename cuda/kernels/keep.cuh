@@ -6,7 +6,7 @@
 
 /** Notes the window of a state, the one numbered `place` of a segment. */
 __device__ static inline void mm_keep_window(const struct mm_chain_view &view, int64_t place,
-                                             struct mm_device_window window)
+                                             struct mm_window window)
 {
     if (threadIdx.x == 0)
         view.windows[place] = window;

@@ -9,7 +9,7 @@
 template <enum mm_direction DIRECTION>
 __device__ static inline void mm_wide_collide_column(const struct mm_wide_tables &tables,
                                                      const struct mm_wide_matrix &source, double *target,
-                                                     struct mm_device_window window, struct mm_qubit qubit, int m)
+                                                     struct mm_window window, struct mm_qubit qubit, int m)
 {
     const struct mm_forward_factors column = mm_direction_column<DIRECTION>(qubit, mm_wide_column(tables, m));
     const int bands = min(window.bands, window.levels - m);

@@ -12,7 +12,7 @@
 #include "kernels/window.cuh"
 
 /** |S_L| of the first level above the window: the share of the top row that may leave it. */
-__device__ __forceinline__ double mm_tile_reach(const struct mm_tile_shared &shared, struct mm_device_window window)
+__device__ __forceinline__ double mm_tile_reach(const struct mm_tile_shared &shared, struct mm_window window)
 {
     return fabs(shared.tables[MM_TILE_SINES + mm_tile_place(window.levels)]);
 }
@@ -118,7 +118,7 @@ __device__ __forceinline__ double mm_tile_diagonal_sum(const struct mm_tile<BAND
 template <int BANDS>
 __device__ __forceinline__ void
 mm_tile_change_window(struct mm_tile<BANDS> &tile, const struct mm_tile_shared &shared,
-                      const struct mm_tile_edge &edge, struct mm_device_window from, struct mm_device_window to)
+                      const struct mm_tile_edge &edge, struct mm_window from, struct mm_window to)
 {
     if (to.bands < from.bands) {
         mm_tile_clip(tile, {from.levels, to.bands});
@@ -174,7 +174,7 @@ __device__ __forceinline__ bool mm_tile_enter(const struct mm_chain_batch &batch
 template <int BANDS>
 __device__ __forceinline__ void mm_tile_leave(const struct mm_tile<BANDS> &tile, const struct mm_chain_batch &batch,
                                               const struct mm_tile_shared &shared, struct mm_tile_account &account,
-                                              int64_t first, int64_t end, struct mm_device_window window)
+                                              int64_t first, int64_t end, struct mm_window window)
 {
     const int parity = (int)(end & 1);
     const struct mm_sums_wanted energy = {false, true};
@@ -205,7 +205,7 @@ __global__ void __launch_bounds__(MM_TILE_COLUMNS_MAX / 2, mm_tile_blocks<BANDS>
     struct mm_tile<BANDS> tile;
     if (!mm_tile_enter(batch, order[blockIdx.x], shared, account, tile))
         return;
-    struct mm_device_window window = account.view.chain->window;
+    struct mm_window window = account.view.chain->window;
     struct mm_tile_rim rim = {mm_tile_diagonal(tile, window.bands - 1), mm_tile_diagonal(tile, window.bands - 2)};
     struct mm_keeper keeper = mm_keep_from(batch, account.view, first, keep);
     struct mm_tile_columns columns;

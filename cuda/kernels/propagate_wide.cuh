@@ -68,7 +68,7 @@ __device__ static inline double mm_wide_diagonal_sum(const struct mm_wide_matrix
 /** One collision; contains barriers.
  *  @param window  of the new state, which target holds then */
 __device__ static inline void mm_wide_forward(const struct mm_wide_tables &tables, struct mm_wide_matrix source,
-                                              double *target, struct mm_device_window window, double g, int levels,
+                                              double *target, struct mm_window window, double g, int levels,
                                               struct mm_qubit qubit)
 {
     if (window.levels != source.window.levels)

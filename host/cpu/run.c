@@ -23,7 +23,8 @@
 #include "cpu/run.h"
 #include "base/memory.h"
 #include "model/problem.h"
-#include "solver/window_rule.h"
+
+_Static_assert((int)MM_WINDOW_STEP == (int)MM_COLUMN_BLOCK, "live levels grow by whole blocks of columns");
 
 enum {
     FIRST_LEVELS = 128, /* capacity to start with while the space is unbounded */
@@ -92,77 +93,39 @@ static double row_sum(const struct mm_cpu_run *run, int row)
     return store->loops->row_sum(store->state, run->stride, row, mm_smaller(run->window.bands, row + 1));
 }
 
-/** What a collision does to the edge of a window. */
-struct edge {
-    double dropped; /* sum of |elements| of the state that fall off */
-    double watched; /* what decides whether the window grows: dropped itself, or what a derivative needs */
-};
-
-/** The top of the window. */
-static struct edge edge_above(const struct mm_cpu_run *run, struct mm_qubit qubit)
+/** The same of a diagonal that may not be there, or that the rule does not look at. */
+static double watched_sum(const struct mm_cpu_run *run, bool wanted, int diagonal)
 {
-    struct edge edge = {0.0, 0.0};
-    int levels = run->window.levels;
-    if (levels >= run->levels)
-        return edge;
-    double reach = fabs(run->sine_above) * (qubit.excited + qubit.coherence);
-    double outer = 2.0 * row_sum(run, levels - 1);
-    edge.dropped = reach * outer;
-    edge.watched = run->derivative ? outer + 2.0 * row_sum(run, levels - 2) : edge.dropped;
-    return edge;
-}
-
-/** The outermost diagonal of a window. */
-static struct edge edge_beyond(const struct mm_cpu_run *run, struct mm_qubit qubit, struct mm_window window)
-{
-    struct edge edge = {0.0, 0.0};
-    if (window.bands >= window.levels || (qubit.coherence == 0.0 && !run->derivative))
-        return edge;
-    double outer = diagonal_sum(run, window.bands - 1);
-    double inner = run->derivative && window.bands > 1 ? diagonal_sum(run, window.bands - 2) : 0.0;
-    edge.dropped = 2.0 * qubit.coherence * outer;
-    edge.watched = run->derivative ? outer + inner : edge.dropped;
-    return edge;
-}
-
-/** Shrinks the band of a window by the outer diagonals that have faded, unless their inner neighbour would make it
- *  grow again at once. Returns the sum of |elements| that this gives up. */
-static double shrink_band(const struct mm_cpu_run *run, struct mm_qubit qubit, double limit,
-                          struct mm_window *window)
-{
-    double dropped = 0.0;
-    while (window->bands > 1) {
-        struct mm_window smaller = {window->levels, window->bands - 1};
-        double outer = dropped + 2.0 * diagonal_sum(run, smaller.bands);
-        if (outer > limit || edge_beyond(run, qubit, smaller).watched > limit)
-            break;
-        dropped = outer;
-        *window = smaller;
-    }
-    return dropped;
+    return wanted && diagonal >= 0 ? diagonal_sum(run, diagonal) : 0.0;
 }
 
 /** Chooses the window of the next state and accounts for what it drops. */
 static struct mm_window choose_window(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
-    const double limit = MM_BAND_SHARE * run->band_tolerance;
-    struct mm_window window = run->window;
-    struct edge above = edge_above(run, qubit);
-    if (above.watched > MM_TOP_SHARE * run->band_tolerance) {
-        window.levels += MM_COLUMN_BLOCK;
-        window.levels = mm_smaller(window.levels, run->levels);
-        above.dropped = 0.0;
-    }
+    const struct mm_window_rule rule = {run->levels, run->derivative, run->band_tolerance, fabs(run->sine_above),
+                                        qubit};
+    const bool may_rise = run->window.levels < run->levels;
+    const double top = may_rise ? row_sum(run, run->window.levels - 1) : 0.0;
+    const double below_top = may_rise && run->derivative ? row_sum(run, run->window.levels - 2) : 0.0;
+    struct mm_window_choice choice = mm_window_choose_levels(rule, run->window, top, below_top);
     double faded = 0.0;
-    if (run->collision % MM_SHRINK_INTERVAL == 0)
-        faded = shrink_band(run, qubit, MM_SHRINK_SHARE * limit, &window);
-    struct edge beyond = edge_beyond(run, qubit, window);
-    if (beyond.watched > limit) {
-        window.bands++;
-        beyond.dropped = 0.0;
+    while (mm_window_may_shrink(run->collision) && choice.window.bands > 1) {
+        const int bands = choice.window.bands;
+        const double outer = diagonal_sum(run, bands - 1);
+        const double inner = diagonal_sum(run, bands - 2);
+        const double innermost = watched_sum(run, run->derivative, bands - 3);
+        if (!mm_window_gives_up(rule, choice.window, faded, outer, inner, innermost))
+            break;
+        faded += 2.0 * outer;
+        choice.window.bands--;
     }
-    run->band_error += above.dropped + faded + beyond.dropped;
-    return window;
+    const bool may_widen =
+        choice.window.bands < choice.window.levels && (qubit.coherence != 0.0 || run->derivative);
+    const double outer = watched_sum(run, may_widen, choice.window.bands - 1);
+    const double inner = watched_sum(run, may_widen && run->derivative, choice.window.bands - 2);
+    choice = mm_window_choose_bands(rule, choice, faded, outer, inner);
+    run->band_error += choice.dropped;
+    return choice.window;
 }
 
 struct mm_window mm_cpu_run_narrow_window(const struct mm_cpu_run *run, double limit)

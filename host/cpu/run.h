@@ -2,6 +2,7 @@
 #ifndef MM_CPU_RUN_H
 #define MM_CPU_RUN_H
 
+#include "solver/window_rule.h"
 #include "model/protocol.h"
 #include "model/collision.h"
 #include "cpu/loops.h"
@@ -10,12 +11,6 @@
 #include "spectrum/low_rank.h"
 #include "micromaser.h"
 #include "solver/sweep_plan.h"
-
-/** The part of a matrix that is kept: rows and columns below `levels`, diagonals below `bands`. */
-struct mm_window {
-    int levels; /* a multiple of MM_COLUMN_BLOCK, or N */
-    int bands;  /* 1 .. levels */
-};
 
 static inline int mm_smaller(int a, int b)
 {

@@ -335,7 +335,7 @@ class device_chains
         return few_.download();
     }
 
-    std::vector<mm_device_window> windows() const
+    std::vector<mm_window> windows() const
     {
         return windows_.download();
     }
@@ -404,7 +404,7 @@ class device_chains
     device_array<double> by_instability_;
     device_ways ways_;
     device_array<double> segment_;
-    device_array<mm_device_window> windows_;
+    device_array<mm_window> windows_;
     device_array<double> energies_, scratch_;
     mm_error error_ = {};
 };
@@ -443,7 +443,7 @@ void assert_same_course(const protocol &given, const device_chains &device, size
                         const cpu_course &expected)
 {
     const mm_device_chain found = device.chains()[chain];
-    const std::vector<mm_device_window> windows = device.windows();
+    const std::vector<mm_window> windows = device.windows();
     const std::vector<double> energies = device.energies();
     const std::vector<int8_t> signs = device.signs();
     const size_t end = expected.windows.size() - 1, length = (size_t)device.batch.segment_length;
