@@ -212,9 +212,9 @@ PROGRAM_SOURCES := $(sort $(wildcard $(PROGRAM_ROOMS:%=host/%/*.c)) host/base/js
                           host/model/steady_state.c)
 LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*/*.c host/*/*/*.c)))
 TEST_SOURCES    := $(sort $(wildcard tests/unit/*/*.c))
-TEST_SCRIPTS    := $(sort $(wildcard tests/program/*.py tests/cuda/*.sh))
+TEST_SCRIPTS    := tests/rooms/check.sh tests/rooms/planted.sh $(sort $(wildcard tests/program/*.py tests/cuda/*.sh))
 FUZZ_SOURCES    := $(sort $(wildcard tests/fuzz/*.c))
-SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh tests/cuda/*.sh bench/*.sh))
+SHELL_SCRIPTS   := .ci/run $(sort $(wildcard cuda/*.sh data/*.sh data/slurm/*.sbatch tests/*.sh tests/*/*.sh bench/*.sh))
 FORMATTED_FILES := $(sort $(wildcard include/*.h host/*/*.[ch] host/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
                                      tests/*/*.cpp bench/*.[ch] bench/*.cu cuda/*/*.cu cuda/*/*.cuh))
 

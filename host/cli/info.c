@@ -1,9 +1,9 @@
 /* info.c - the command that says what the program was built with and can run on. */
 #include <cblas.h>
-#include <hdf5.h>
 #include <omp.h>
 #include <string.h>
 
+#include "files/hdf5/checked.h"
 #include "cli/cli.h"
 #include "base/instructions.h"
 #include "base/json.h"
@@ -92,15 +92,11 @@ int cli_info(int argc, char **argv)
     int code = cli_parse(&argp, argc, argv, &json);
     if (code != 0)
         return code;
-    unsigned major = 0;
-    unsigned minor = 0;
-    unsigned release = 0;
-    if (H5get_libversion(&major, &minor, &release) < 0) {
+    char hdf5_version[MM_HDF5_VERSION_SIZE];
+    if (!mm_hdf5_version(hdf5_version)) {
         cli_report("HDF5 does not tell its version");
         return 1;
     }
-    char hdf5_version[64];
-    snprintf(hdf5_version, sizeof hdf5_version, "%u.%u.%u", major, minor, release);
     (json ? print_json : print_text)(hdf5_version);
     return cli_finish_output(0);
 }

@@ -77,3 +77,12 @@ void mm_hdf5_close(struct mm_hdf5 *hdf5, hid_t identifier, herr_t (*close)(hid_t
     if (identifier >= 0)
         mm_hdf5_check(hdf5, close(identifier), "close", name);
 }
+
+bool mm_hdf5_version(char version[MM_HDF5_VERSION_SIZE])
+{
+    unsigned major = 0, minor = 0, release = 0;
+    if (H5get_libversion(&major, &minor, &release) < 0)
+        return false;
+    snprintf(version, MM_HDF5_VERSION_SIZE, "%u.%u.%u", major, minor, release);
+    return true;
+}

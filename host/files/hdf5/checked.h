@@ -30,6 +30,11 @@ hid_t mm_hdf5_check(struct mm_hdf5 *hdf5, hid_t result, const char *what, const 
 /** Records a failure of our own, "PATH: reason", unless one is recorded already. */
 void mm_hdf5_fail(struct mm_hdf5 *hdf5, mm_status status, const char *reason);
 
+enum { MM_HDF5_VERSION_SIZE = 64 };
+
+/** Version of the HDF5 library; false if it does not tell. */
+bool mm_hdf5_version(char version[MM_HDF5_VERSION_SIZE]);
+
 /** Closes an identifier with its closing function; negative ones are skipped. */
 void mm_hdf5_close(struct mm_hdf5 *hdf5, hid_t identifier, herr_t (*close)(hid_t), const char *name);
 
