@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "store/inside.h"
+#include "store/sources.h"
 
 static const double commit_every = 1; /* seconds between commits, and between attempts after a failure */
 enum { PENDING_BYTES = 8 << 20 };
@@ -19,7 +19,7 @@ static bool make_room(struct mm_store *store)
     if (store->pending_count < store->pending_room)
         return true;
     size_t room = store->pending_room == 0 ? 64 : 2 * store->pending_room;
-    unsigned char *pending = realloc(store->pending, room * store->record_size);
+    unsigned char *pending = realloc(store->pending, room * store->index.record_size);
     if (pending == NULL)
         return false;
     store->pending = pending;
@@ -34,10 +34,10 @@ mm_status mm_store_append(struct mm_store *store, int64_t index, const struct mm
     if (!make_room(store))
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory for finished chains", store->path);
     size_t row = store->pending_count;
-    unsigned char *record = store->pending + row * store->record_size;
-    mm_record_pack(store->fingerprint, store->config.batch_count, index, chain, record);
-    bool kept = index >= 0 && index < store->chain_count && mm_store_part_of(store, index) != NULL;
-    mm_status status = mm_store_take(store, MM_PENDING_PART, (int64_t)row, record, &sound, error);
+    unsigned char *record = store->pending + row * store->index.record_size;
+    mm_record_pack(store->index.fingerprint, store->config.batch_count, index, chain, record);
+    bool kept = index >= 0 && index < store->index.chain_count && mm_store_source_of(store, index) != NULL;
+    mm_status status = mm_store_take(store, MM_PENDING_SOURCE, (int64_t)row, record, &sound, error);
     if (status != MM_OK)
         return status;
     if (!sound)
@@ -58,11 +58,11 @@ static mm_status commit(struct mm_store *store, struct mm_error *error)
     if (status != MM_OK)
         return status;
     for (size_t i = 0; i < store->pending_count; i++) {
-        int64_t index =
-            mm_record_check(store->fingerprint, &store->config, store->pending + i * store->record_size);
-        const struct mm_store_part *part = index < 0 ? NULL : mm_store_part_of(store, index);
-        if (part != NULL && part->kind == MM_PART_PENDING)
-            mm_store_locate(store, index, MM_OWN_PART, committed + (int64_t)i);
+        int64_t index = mm_record_check(store->index.fingerprint, &store->config,
+                                        store->pending + i * store->index.record_size);
+        const struct mm_record_source *source = index < 0 ? NULL : mm_store_source_of(store, index);
+        if (source != NULL && source->kind == &mm_pending_records)
+            mm_index_locate(&store->index, index, (struct mm_place){MM_OWN_SOURCE, committed + (int64_t)i});
     }
     store->pending_count = 0;
     return MM_OK;
@@ -112,7 +112,8 @@ static mm_status fold_if_due(struct mm_store *store, struct mm_error *error)
 /* Commits are a second apart, unless very many chains end in that time: they must not fill the memory. */
 static bool commit_is_due(const struct mm_store *store)
 {
-    bool many = store->patience.failing_since < 0 && store->pending_count * store->record_size > PENDING_BYTES;
+    bool many =
+        store->patience.failing_since < 0 && store->pending_count * store->index.record_size > PENDING_BYTES;
     return store->pending_count > 0 && (many || mm_monotonic_seconds() - store->last_commit >= commit_every);
 }
 

@@ -21,7 +21,7 @@
 #include "files/search/check.h"
 #include "files/search/fold.h"
 #include "disk/run_lock.h"
-#include "store/inside.h"
+#include "store/sources.h"
 #include "store/task_share.h"
 #include "base/utc_time.h"
 
@@ -31,7 +31,7 @@ static const double patience_when_stopped = 3; /* seconds to wait for the run's 
 
 static bool source_has(const void *context, int64_t index)
 {
-    return mm_store_wants(context, index);
+    return mm_index_wants(&((const struct mm_store *)context)->index, index);
 }
 
 static double source_loss(const void *context, int64_t index)
@@ -63,8 +63,8 @@ struct mm_chain_source mm_store_source(struct mm_store *store)
     };
     snprintf(source.backend, sizeof source.backend, "%s", store->backend);
     snprintf(source.device, sizeof source.device, "%s", store->device);
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++)
-        source.seconds += store->parts[p].superseded ? 0 : store->parts[p].seconds;
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++)
+        source.seconds += store->sources[p].superseded ? 0 : store->sources[p].seconds;
     return source;
 }
 
@@ -73,11 +73,12 @@ struct mm_chain_source mm_store_source(struct mm_store *store)
 /* Whether a chain that belongs in the result lies elsewhere: anywhere, or in the journal of a dead process. */
 static bool is_behind(const struct mm_store *store, bool the_dead_only)
 {
-    for (int64_t i = 0; i < store->chain_count; i++) {
-        const struct mm_store_part *part = mm_store_part_of(store, i);
-        bool elsewhere = part != NULL && (the_dead_only ? part->kind == MM_PART_JOURNAL && !part->alive
-                                                        : part->kind != MM_PART_RESULT_FILE);
-        if (elsewhere && mm_store_wants(store, i))
+    for (int64_t i = 0; i < store->index.chain_count; i++) {
+        const struct mm_record_source *source = mm_store_source_of(store, i);
+        bool elsewhere =
+            source != NULL && (the_dead_only ? source->kind == &mm_other_journal && !source->journal.alive
+                                             : source->kind != &mm_result_file);
+        if (elsewhere && mm_index_wants(&store->index, i))
             return true;
     }
     return false;
@@ -87,11 +88,11 @@ static bool is_behind(const struct mm_store *store, bool the_dead_only)
  * run is this process's own. */
 static const char *command_of_others(const struct mm_store *store)
 {
-    const struct mm_store_part *result = mm_store_result_part(store, store->path);
+    const struct mm_record_source *file = mm_store_result_source(store, store->path);
     if (store->journal != NULL)
         return NULL;
-    if (result != NULL)
-        return mm_result_reader_description(result->reader)->command_line;
+    if (file != NULL)
+        return mm_result_reader_description(file->result.reader)->command_line;
     for (size_t i = 0; i < store->other_journals; i++)
         if (mm_store_is_of_this_run(store, &store->journals[i]))
             return store->journals[i].header.command_line;
@@ -117,11 +118,11 @@ static mm_status check_written(struct mm_store *store, int64_t wanted, struct mm
 {
     bool changed = false;
     mm_status status = mm_store_load_file(store, store->path, &changed, error);
-    const struct mm_store_part *part = mm_store_result_part(store, store->path);
-    if (status != MM_OK || (part != NULL && part->sound == wanted))
+    const struct mm_record_source *source = mm_store_result_source(store, store->path);
+    if (status != MM_OK || (source != NULL && source->result.sound == wanted))
         return status;
     return mm_fail(error, MM_ERROR_SYSTEM, "%s: %lld chains were written, but %lld can be read back", store->path,
-                   (long long)wanted, (long long)(part == NULL ? 0 : part->sound));
+                   (long long)wanted, (long long)(source == NULL ? 0 : source->result.sound));
 }
 
 /* Who wrote the result file may have been killed before its name was durable: it must be before journals go. */
@@ -139,13 +140,13 @@ static mm_status sync_name(const struct mm_store *store, struct mm_error *error)
 /* ------------------------------------------------------------------------------------------- journals */
 
 /* Removes a journal, unless its name is another file's by now. */
-static void remove_journal(const struct mm_store *store, const struct mm_store_part *part)
+static void remove_journal(const struct mm_store *store, const struct mm_record_source *source)
 {
     struct stat named;
-    bool its_name =
-        lstat(part->path, &named) == 0 && named.st_dev == part->file.st_dev && named.st_ino == part->file.st_ino;
-    if (its_name && unlink(part->path) != 0 && errno != ENOENT)
-        mm_store_report(store, "%s: is in the result file now and cannot be removed: %s", part->path,
+    bool its_name = lstat(source->path, &named) == 0 && named.st_dev == source->file.st_dev &&
+                    named.st_ino == source->file.st_ino;
+    if (its_name && unlink(source->path) != 0 && errno != ENOENT)
+        mm_store_report(store, "%s: is in the result file now and cannot be removed: %s", source->path,
                         strerror(errno));
 }
 
@@ -153,19 +154,19 @@ static void remove_journal(const struct mm_store *store, const struct mm_store_p
 static void retire_journals(struct mm_store *store)
 {
     struct mm_error error = {0};
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        struct mm_store_part *part = &store->parts[p];
-        if (part->kind != MM_PART_JOURNAL || part->alive || part->run != store->path)
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++) {
+        struct mm_record_source *source = &store->sources[p];
+        if (source->kind != &mm_other_journal || source->journal.alive || source->run != store->path)
             continue;
-        remove_journal(store, part);
-        part->superseded = true;
+        remove_journal(store, source);
+        source->superseded = true;
     }
     if (store->journal != NULL) {
         store->pending_count = 0;
-        store->parts[MM_PENDING_PART].superseded = true;
+        store->sources[MM_PENDING_SOURCE].superseded = true;
         if (mm_journal_committed(store->journal) > 0 && mm_journal_clear(store->journal, &error) != MM_OK)
             mm_store_report(store, "%s", error.message); /* its records are in the file twice: no harm */
-        store->parts[MM_OWN_PART].superseded = true;
+        store->sources[MM_OWN_SOURCE].superseded = true;
     }
     mm_store_sweep(store);
 }
@@ -174,7 +175,7 @@ static void retire_journals(struct mm_store *store)
 static mm_status write_and_check(struct mm_store *store, bool replace, struct mm_error *error)
 {
     double now = mm_monotonic_seconds();
-    int64_t wanted = mm_store_wanted(store);
+    int64_t wanted = mm_index_wanted(&store->index);
     mm_status status = write_file(store, replace, error);
     if (status == MM_OK)
         status = check_written(store, wanted, error);
@@ -188,11 +189,11 @@ static mm_status write_and_check(struct mm_store *store, bool replace, struct mm
 
 mm_status mm_store_check_file(struct mm_store *store, bool *sound, struct mm_error *fault, struct mm_error *error)
 {
-    const struct mm_store_part *result = mm_store_result_part(store, store->path);
+    const struct mm_record_source *file = mm_store_result_source(store, store->path);
     struct mm_chain_source source = mm_store_source(store);
     *sound = true;
-    if (result == NULL || result->sound != result->rows || result->rows != mm_store_wanted(store) ||
-        is_behind(store, false))
+    if (file == NULL || file->result.sound != file->result.rows ||
+        file->result.rows != mm_index_wanted(&store->index) || is_behind(store, false))
         return MM_OK; /* it will be written when these chains are in it */
     return mm_result_file_check(store->path, &source, sound, fault, error);
 }
@@ -211,8 +212,8 @@ static mm_status look_for_damage(struct mm_store *store, bool *damaged, struct m
 
 mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool replace, struct mm_error *error)
 {
-    const struct mm_store_part *result = mm_store_result_part(store, store->path);
-    bool there = result != NULL && access(store->path, F_OK) == 0;
+    const struct mm_record_source *file = mm_store_result_source(store, store->path);
+    bool there = file != NULL && access(store->path, F_OK) == 0;
     bool needed = !there || need == MM_NEED_ALWAYS || is_behind(store, need == MM_NEED_FOR_THE_DEAD);
     mm_status status = needed ? MM_OK : look_for_damage(store, &needed, error);
     if (status == MM_OK)
@@ -224,10 +225,10 @@ mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool r
 
 void mm_store_unlock_journals(const struct mm_store *store)
 {
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        const struct mm_store_part *part = &store->parts[p];
-        if (part->kind == MM_PART_JOURNAL && !part->alive)
-            flock(part->descriptor, LOCK_UN); /* cannot fail on an open file */
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++) {
+        const struct mm_record_source *source = &store->sources[p];
+        if (source->kind == &mm_other_journal && !source->journal.alive)
+            flock(source->journal.descriptor, LOCK_UN); /* cannot fail on an open file */
     }
     for (size_t i = 0; i < store->journal_count; i++)
         if (store->journals[i].descriptor >= 0 && !store->journals[i].alive)

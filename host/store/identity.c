@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include "files/hdf5/read.h"
+#include "files/search/reader.h"
 #include "store/inside.h"
 
 bool mm_store_is_of_this_run(const struct mm_store *store, const struct mm_journal_file *journal)
 {
-    return journal->readable && journal->header.fingerprint == store->fingerprint &&
-           journal->record_size == store->record_size;
+    return journal->readable && journal->header.fingerprint == store->index.fingerprint &&
+           journal->record_size == store->index.record_size;
 }
 
 static mm_status refuse_foreign(const struct mm_store *store, const struct mm_journal_file *journal,

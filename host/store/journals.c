@@ -3,24 +3,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/inside.h"
+#include "store/sources.h"
 
 /* The part of a journal that is open already, or a new one; SIZE_MAX if there is no memory. */
-static size_t journal_part(struct mm_store *store, const char *path, const char *run, const struct stat *file)
+static size_t journal_source(struct mm_store *store, const char *path, const char *run, const struct stat *file)
 {
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        const struct mm_store_part *part = &store->parts[p];
-        if (part->kind == MM_PART_JOURNAL && part->file.st_dev == file->st_dev && part->file.st_ino == file->st_ino)
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++) {
+        const struct mm_record_source *source = &store->sources[p];
+        if (source->kind == &mm_other_journal && source->file.st_dev == file->st_dev &&
+            source->file.st_ino == file->st_ino)
             return p;
     }
-    return mm_store_new_part(store, MM_PART_JOURNAL, path, run);
+    return mm_store_new_source(store, &mm_other_journal, path, run);
 }
 
 /* Computing time of a dead process since the result file was written last, by whomever. */
 static double uncounted_seconds(const struct mm_store *store, const char *run,
                                 const struct mm_journal_file *journal)
 {
-    const struct mm_store_part *result = mm_store_result_part(store, run);
+    const struct mm_record_source *result = mm_store_result_source(store, run);
     int64_t since = journal->header.start_time;
     if (result != NULL && result->file.st_mtim.tv_sec > since)
         since = result->file.st_mtim.tv_sec;
@@ -35,19 +36,19 @@ static mm_status admit_journal(struct mm_store *store, const char *run, struct m
     struct stat file;
     if (fstat(journal->descriptor, &file) != 0)
         return mm_fail(error, MM_ERROR_SYSTEM, "%s: cannot be read: %s", journal->path, strerror(errno));
-    size_t p = journal_part(store, journal->path, run, &file);
+    size_t p = journal_source(store, journal->path, run, &file);
     if (p == SIZE_MAX)
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", journal->path);
-    struct mm_store_part *part = &store->parts[p];
-    if (part->descriptor >= 0)
-        close(part->descriptor);
-    part->file = file;
-    part->descriptor = journal->descriptor;
+    struct mm_record_source *source = &store->sources[p];
+    if (source->journal.descriptor >= 0)
+        close(source->journal.descriptor);
+    source->file = file;
+    source->journal.descriptor = journal->descriptor;
     journal->descriptor = -1;
-    part->first = journal->first;
-    part->alive = journal->alive;
-    part->listed = true;
-    part->seconds = uncounted_seconds(store, run, journal);
+    source->journal.first = journal->first;
+    source->journal.alive = journal->alive;
+    source->journal.listed = true;
+    source->seconds = uncounted_seconds(store, run, journal);
     if (journal->alive || journal->torn_bytes == 0)
         return MM_OK;
     const struct mm_store_damage torn = {.path = journal->path, .torn_bytes = journal->torn_bytes};
@@ -92,12 +93,12 @@ mm_status mm_store_list_journals(struct mm_store *store, const char *run, bool l
 mm_status mm_store_admit_journals(struct mm_store *store, const char *run, struct mm_error *error)
 {
     mm_status status = MM_OK;
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        struct mm_store_part *part = &store->parts[p];
-        if (part->kind != MM_PART_JOURNAL || part->run != run)
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++) {
+        struct mm_record_source *source = &store->sources[p];
+        if (source->kind != &mm_other_journal || source->run != run)
             continue;
-        part->listed = false;
-        part->seconds = 0;
+        source->journal.listed = false;
+        source->seconds = 0;
     }
     for (size_t i = 0; i < store->other_journals && status == MM_OK; i++) {
         struct mm_journal_file *journal = &store->journals[i];

@@ -110,9 +110,9 @@ mm_status mm_store_merge(size_t count, const char *const *parts, const char *out
         status = read_part(store, parts[i], error);
     struct mm_merge_summary found = {0};
     if (status == MM_OK) {
-        found.chains = mm_store_wanted(store);
+        found.chains = mm_index_wanted(&store->index);
         found.duplicates = store->duplicates;
-        found.missing = mm_chains_missing(&store->config, store->losses);
+        found.missing = mm_chains_missing(&store->config, store->index.losses);
         status = write_output(store, replace, error);
     }
     if (status == MM_OK && summary != NULL)

@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "disk/output_file.h"
 #include "disk/run_lock.h"
-#include "store/inside.h"
+#include "store/sources.h"
 #include "base/utc_time.h"
 
 mm_status mm_store_read(struct mm_store *store, int64_t index, double *parameters, struct mm_chain *chain,
                         struct mm_error *error)
 {
-    unsigned char *record = malloc(store->record_size);
+    unsigned char *record = malloc(store->index.record_size);
     if (record == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory for a record", store->path);
     mm_status status = mm_store_read_records(store, 1, &index, record, error);
@@ -69,7 +69,7 @@ static mm_status create_journal(struct mm_store *store, struct mm_error *error)
 {
     const struct mm_store_options *options = &store->options;
     struct mm_journal_header header = {
-        .fingerprint = store->fingerprint,
+        .fingerprint = store->index.fingerprint,
         .configuration = strdup(store->config.text),
         .command_line = strdup(options->info->command_line),
         .folder = getcwd(NULL, 0),
@@ -86,7 +86,7 @@ static mm_status create_journal(struct mm_store *store, struct mm_error *error)
     if (header.configuration == NULL || header.command_line == NULL || header.folder == NULL)
         status = mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", store->path);
     if (status == MM_OK)
-        status = mm_journal_create(&store->journal, store->path, &header, store->record_size, error);
+        status = mm_journal_create(&store->journal, store->path, &header, store->index.record_size, error);
     mm_journal_header_free(&header);
     return status;
 }

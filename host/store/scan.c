@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/inside.h"
+#include "store/sources.h"
 #include "base/text.h"
 
 enum {
@@ -48,12 +48,12 @@ static mm_status settle_damaged(struct mm_store *store, const char *path, const 
 
 static size_t block_records(const struct mm_store *store)
 {
-    return store->record_size < BLOCK_BYTES ? BLOCK_BYTES / store->record_size : 1;
+    return store->index.record_size < BLOCK_BYTES ? BLOCK_BYTES / store->index.record_size : 1;
 }
 
 static unsigned char *allocate_block(const struct mm_store *store, struct mm_error *error)
 {
-    unsigned char *block = malloc(block_records(store) * store->record_size);
+    unsigned char *block = malloc(block_records(store) * store->index.record_size);
     if (block == NULL)
         mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory for reading records", store->path);
     return block;
@@ -68,16 +68,17 @@ static bool same_file(const struct stat *a, const struct stat *b)
 }
 
 /* Takes over what the result file tells about its run. */
-static mm_status check_description(struct mm_store *store, const struct mm_store_part *part, struct mm_error *error)
+static mm_status check_description(struct mm_store *store, const struct mm_record_source *source,
+                                   struct mm_error *error)
 {
-    const struct mm_result_description *description = mm_result_reader_description(part->reader);
+    const struct mm_result_description *description = mm_result_reader_description(source->result.reader);
     mm_status status =
-        mm_run_check_configuration(part->path, description->configuration, store->config.text, error);
+        mm_run_check_configuration(source->path, description->configuration, store->config.text, error);
     if (status != MM_OK)
         return status;
-    if (part->rows > 0 && store->backend[0] != '\0' && strcmp(store->backend, description->backend) != 0)
+    if (source->result.rows > 0 && store->backend[0] != '\0' && strcmp(store->backend, description->backend) != 0)
         return mm_fail(error, MM_ERROR_INPUT, "%s: was computed by backend '%s', so '%s' cannot go on with it",
-                       part->path, description->backend, store->backend);
+                       source->path, description->backend, store->backend);
     if (store->backend[0] == '\0')
         snprintf(store->backend, sizeof store->backend, "%s", description->backend);
     if (store->device[0] == '\0')
@@ -88,7 +89,7 @@ static mm_status check_description(struct mm_store *store, const struct mm_store
 /* Whether the reader gave zeros for a row, because that part of the file cannot be read. */
 static bool is_unreadable(const struct mm_store *store, const unsigned char *record)
 {
-    return record[0] == 0 && memcmp(record, record + 1, store->record_size - 1) == 0;
+    return record[0] == 0 && memcmp(record, record + 1, store->index.record_size - 1) == 0;
 }
 
 /* Takes rows [first, first + count) of a result file. */
@@ -96,12 +97,12 @@ static mm_status take_rows(struct mm_store *store, size_t p, int64_t first, int6
                            const unsigned char *block, struct damaged *damaged, struct mm_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
-        const unsigned char *record = block + (size_t)i * store->record_size;
+        const unsigned char *record = block + (size_t)i * store->index.record_size;
         bool sound = false;
         mm_status status = mm_store_take(store, p, first + i, record, &sound, error);
         if (status != MM_OK)
             return status;
-        store->parts[p].sound += sound;
+        store->sources[p].result.sound += sound;
         if (!sound)
             add_damaged(damaged, first + i);
         damaged->readable += !sound && !is_unreadable(store, record);
@@ -112,13 +113,13 @@ static mm_status take_rows(struct mm_store *store, size_t p, int64_t first, int6
 static mm_status scan_rows(struct mm_store *store, size_t p, struct mm_error *error)
 {
     struct damaged damaged = {0};
-    int64_t rows = store->parts[p].rows;
+    int64_t rows = store->sources[p].result.rows;
     int64_t step = (int64_t)block_records(store);
     unsigned char *block = allocate_block(store, error);
     mm_status status = block == NULL ? MM_ERROR_MEMORY : MM_OK;
     for (int64_t first = 0; first < rows && status == MM_OK; first += step) {
         int64_t count = rows - first < step ? rows - first : step;
-        status = mm_result_reader_read(store->parts[p].reader, &store->config, first, count, block, error);
+        status = mm_result_reader_read(store->sources[p].result.reader, &store->config, first, count, block, error);
         if (status == MM_OK)
             status = take_rows(store, p, first, count, block, &damaged, error);
     }
@@ -128,26 +129,26 @@ static mm_status scan_rows(struct mm_store *store, size_t p, struct mm_error *er
             error, MM_ERROR_INPUT,
             "%s: was written by another version of the program, whose numbers differ from this one's: none "
             "of its %lld checksums fits",
-            store->parts[p].path, (long long)rows);
-    return status == MM_OK ? settle_damaged(store, store->parts[p].path, "row", &damaged, error) : status;
+            store->sources[p].path, (long long)rows);
+    return status == MM_OK ? settle_damaged(store, store->sources[p].path, "row", &damaged, error) : status;
 }
 
 /* Opens the result file and checks what it is. */
 static mm_status open_result(struct mm_store *store, size_t p, const struct stat *file, struct mm_error *error)
 {
-    struct mm_store_part *part = &store->parts[p];
-    part->file = *file;
-    mm_status status = mm_result_reader_open(&part->reader, part->path, error);
+    struct mm_record_source *source = &store->sources[p];
+    source->file = *file;
+    mm_status status = mm_result_reader_open(&source->result.reader, source->path, error);
     if (status != MM_OK)
         return status;
-    part->rows = mm_result_reader_rows(part->reader);
-    return check_description(store, part, error);
+    source->result.rows = mm_result_reader_rows(source->result.reader);
+    return check_description(store, source, error);
 }
 
 mm_status mm_store_load_file(struct mm_store *store, const char *run, bool *changed, struct mm_error *error)
 {
     struct stat file;
-    struct mm_store_part *before = mm_store_result_part(store, run);
+    struct mm_record_source *before = mm_store_result_source(store, run);
     bool there = stat(run, &file) == 0;
     if (changed != NULL)
         *changed = false;
@@ -156,20 +157,20 @@ mm_status mm_store_load_file(struct mm_store *store, const char *run, bool *chan
                        strerror(errno));
     if (!there || (before != NULL && same_file(&before->file, &file)))
         return MM_OK; /* a file that was removed is still open, and its chains are not lost */
-    size_t before_at = before == NULL ? SIZE_MAX : (size_t)(before - store->parts);
-    size_t p = mm_store_new_part(store, MM_PART_RESULT_FILE, run, run);
+    size_t before_at = before == NULL ? SIZE_MAX : (size_t)(before - store->sources);
+    size_t p = mm_store_new_source(store, &mm_result_file, run, run);
     if (p == SIZE_MAX)
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", run);
     if (before_at != SIZE_MAX)
-        store->parts[before_at].superseded = true;
+        store->sources[before_at].superseded = true;
     mm_status status = open_result(store, p, &file, error);
     if (status == MM_OK)
         status = scan_rows(store, p, error);
     if (status != MM_OK) {
-        store->parts[p].superseded = true;
+        store->sources[p].superseded = true;
         return status;
     }
-    store->parts[p].seconds = mm_result_reader_description(store->parts[p].reader)->seconds;
+    store->sources[p].seconds = mm_result_reader_description(store->sources[p].result.reader)->seconds;
     if (changed != NULL)
         *changed = true;
     return MM_OK;
@@ -178,13 +179,13 @@ mm_status mm_store_load_file(struct mm_store *store, const char *run, bool *chan
 /* ------------------------------------------------------------------------------------------ journals */
 
 /* Reads records [first, first + count) of a journal; false and errno. */
-static bool read_journal(const struct mm_store_part *part, size_t record_size, int64_t first, int64_t count,
+static bool read_journal(const struct mm_record_source *source, size_t record_size, int64_t first, int64_t count,
                          unsigned char *records)
 {
     size_t left = (size_t)count * record_size;
-    off_t at = part->first + first * (off_t)record_size;
+    off_t at = source->journal.first + first * (off_t)record_size;
     while (left > 0) {
-        ssize_t size = pread(part->descriptor, records, left, at);
+        ssize_t size = pread(source->journal.descriptor, records, left, at);
         if (size == 0)
             errno = ENODATA;
         if (size == 0 || (size < 0 && errno != EINTR))
@@ -197,12 +198,12 @@ static bool read_journal(const struct mm_store_part *part, size_t record_size, i
 }
 
 /* Whole records of a journal now. */
-static int64_t journal_records(const struct mm_store *store, const struct mm_store_part *part)
+static int64_t journal_records(const struct mm_store *store, const struct mm_record_source *source)
 {
     struct stat file;
-    if (fstat(part->descriptor, &file) != 0 || file.st_size < part->first)
+    if (fstat(source->journal.descriptor, &file) != 0 || file.st_size < source->journal.first)
         return 0;
-    return (file.st_size - part->first) / (int64_t)store->record_size;
+    return (file.st_size - source->journal.first) / (int64_t)store->index.record_size;
 }
 
 /* What was found in a journal so far. */
@@ -219,7 +220,7 @@ static mm_status take_records(struct mm_store *store, size_t p, int64_t first, i
     for (int64_t i = 0; i < count; i++) {
         bool sound = false;
         mm_status status =
-            mm_store_take(store, p, first + i, block + (size_t)i * store->record_size, &sound, error);
+            mm_store_take(store, p, first + i, block + (size_t)i * store->index.record_size, &sound, error);
         if (status != MM_OK)
             return status;
         if (!sound) {
@@ -236,23 +237,24 @@ static mm_status take_records(struct mm_store *store, size_t p, int64_t first, i
  * their way to this machine still: they are looked at again next time. */
 static mm_status scan_journal(struct mm_store *store, size_t p, unsigned char *block, struct mm_error *error)
 {
-    struct mm_store_part *part = &store->parts[p]; /* taking records adds no parts */
-    struct found found = {.sound_end = part->scanned};
-    int64_t records = journal_records(store, part);
+    struct mm_record_source *source = &store->sources[p]; /* taking records adds no sources */
+    struct found found = {.sound_end = source->journal.scanned};
+    int64_t records = journal_records(store, source);
     int64_t step = (int64_t)block_records(store);
-    for (int64_t first = part->scanned; first < records; first += step) {
+    for (int64_t first = source->journal.scanned; first < records; first += step) {
         int64_t count = records - first < step ? records - first : step;
-        bool readable = read_journal(part, store->record_size, first, count, block);
-        if (!readable && (!part->listed || errno == ENODATA))
+        bool readable = read_journal(source, store->index.record_size, first, count, block);
+        if (!readable && (!source->journal.listed || errno == ENODATA))
             break; /* cut or removed meanwhile: what it held is in the result file */
         if (!readable)
-            return mm_fail(error, MM_ERROR_SYSTEM, "%s: cannot be read: %s", part->path, strerror(errno));
+            return mm_fail(error, MM_ERROR_SYSTEM, "%s: cannot be read: %s", source->path, strerror(errno));
         mm_status status = take_records(store, p, first, count, block, &found, error);
         if (status != MM_OK)
             return status;
     }
-    part->scanned = part->alive ? found.sound_end : records;
-    return settle_damaged(store, part->path, "record", part->alive ? &found.settled : &found.damaged, error);
+    source->journal.scanned = source->journal.alive ? found.sound_end : records;
+    return settle_damaged(store, source->path, "record", source->journal.alive ? &found.settled : &found.damaged,
+                          error);
 }
 
 /* Takes what the journals of a run hold and was not looked at yet. */
@@ -260,8 +262,8 @@ static mm_status scan_journals(struct mm_store *store, const char *run, struct m
 {
     unsigned char *block = allocate_block(store, error);
     mm_status status = block == NULL ? MM_ERROR_MEMORY : MM_OK;
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count && status == MM_OK; p++)
-        if (store->parts[p].kind == MM_PART_JOURNAL && store->parts[p].run == run)
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count && status == MM_OK; p++)
+        if (store->sources[p].kind == &mm_other_journal && store->sources[p].run == run)
             status = scan_journal(store, p, block, error);
     free(block);
     return status;
@@ -270,29 +272,29 @@ static mm_status scan_journals(struct mm_store *store, const char *run, struct m
 /* --------------------------------------------------------------------------------------------- a run */
 
 /* Whether a journal has to be read from its beginning: it was cut since, or somebody has folded and so may have. */
-static bool is_to_rewind(const struct mm_store *store, const struct mm_store_part *part, bool folded)
+static bool is_to_rewind(const struct mm_store *store, const struct mm_record_source *source, bool folded)
 {
-    return part->scanned > 0 && (folded || part->scanned > journal_records(store, part));
+    return source->journal.scanned > 0 && (folded || source->journal.scanned > journal_records(store, source));
 }
 
 /* Forgets what lies in such journals of a run, which are then scanned again. */
 static void rewind_journals(struct mm_store *store, const char *run, bool folded)
 {
     bool superseded = false;
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++) {
-        struct mm_store_part *part = &store->parts[p];
-        if (part->kind != MM_PART_JOURNAL || part->run != run || !is_to_rewind(store, part, folded))
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++) {
+        struct mm_record_source *source = &store->sources[p];
+        if (source->kind != &mm_other_journal || source->run != run || !is_to_rewind(store, source, folded))
             continue;
-        part->scanned = 0;
-        part->superseded = true;
+        source->journal.scanned = 0;
+        source->superseded = true;
         superseded = true;
     }
     if (!superseded)
         return;
     mm_store_forget_superseded(store);
-    for (size_t p = MM_FIRST_OTHER_PART; p < store->part_count; p++)
-        if (store->parts[p].kind == MM_PART_JOURNAL)
-            store->parts[p].superseded = false;
+    for (size_t p = MM_FIRST_OTHER_SOURCE; p < store->source_count; p++)
+        if (store->sources[p].kind == &mm_other_journal)
+            store->sources[p].superseded = false;
 }
 
 mm_status mm_store_read_run(struct mm_store *store, const char *run, bool lock, struct mm_error *error)
