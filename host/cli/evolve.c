@@ -11,6 +11,7 @@
 #include "base/numbers.h"
 #include "cli/progress.h"
 #include "base/text.h"
+#include "model/problem.h"
 
 enum {
     OPTION_STATES = 512,
@@ -22,9 +23,6 @@ enum {
     SAVING_SHARE = 10, /* at most so small a part of the time is spent on saving */
     STATES_MAX = 1000,
 };
-
-/* A population of the top level above which what is shown may depend on the number of levels. */
-static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
 
 struct evolve_command {
     struct cli_curves_options curves;
@@ -304,7 +302,7 @@ static void warn_of_truncation(const struct evolve_run *run)
 {
     for (size_t c = 0; c < run->plan.curve_count; c++) {
         const struct mm_state *state = &run->evolution.states[c];
-        if (state->truncation_population <= LARGEST_TRUNCATION_POPULATION)
+        if (!mm_truncation_may_matter(state->truncation_population))
             continue;
         cli_report(
             "warning: curve '%s' reached the top of its %d levels (population %.1e): set cavity.levels higher, "

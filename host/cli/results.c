@@ -7,11 +7,9 @@
 #include "cli/results.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "model/problem.h"
 
 enum { BATCHES_SHOWN = 4 /* more are abbreviated to the first and the last */ };
-
-/* A population of the top level above which the loss may depend on the number of levels. */
-static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
 
 /* The best chain of a grid point. */
 struct best {
@@ -197,7 +195,7 @@ mm_status cli_warn_of_truncation(struct mm_chain_source *source, struct mm_error
     size_t affected = 0;
     while (next_best(&walk, &best)) {
         double population = best.chain.evaluation.truncation_population;
-        if (!best.found || population <= LARGEST_TRUNCATION_POPULATION)
+        if (!best.found || !mm_truncation_may_matter(population))
             continue;
         affected++;
         if (population > worst.chain.evaluation.truncation_population)

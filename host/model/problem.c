@@ -9,6 +9,9 @@
  * rounds. */
 static const double ROUGH_GRADIENT_TOLERANCE = 1e-8;
 
+/* A population of the top level above which results may depend on the number of levels. */
+static const double LARGEST_TRUNCATION_POPULATION = 1e-8;
+
 size_t mm_problem_free_batches(const struct mm_problem *problem)
 {
     size_t count = 0;
@@ -117,4 +120,9 @@ double mm_rough_tolerance(const struct mm_problem *problem, const struct mm_poin
 bool mm_gradient_may_be_rough(const struct mm_problem *problem, const struct mm_point *point)
 {
     return mm_rough_tolerance(problem, point) >= ROUGH_GRADIENT_TOLERANCE;
+}
+
+bool mm_truncation_may_matter(double truncation_population)
+{
+    return !(truncation_population <= LARGEST_TRUNCATION_POPULATION);
 }

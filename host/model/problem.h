@@ -1,5 +1,4 @@
-/* problem.h - what of a problem is not part of the public interface: limits, and what holds at a point.
- */
+/* problem.h - what of a problem is not part of the public interface: limits, and what holds at a point. */
 #ifndef MM_MODEL_PROBLEM_H
 #define MM_MODEL_PROBLEM_H
 
@@ -30,5 +29,9 @@ double mm_rough_tolerance(const struct mm_problem *problem, const struct mm_poin
 /** Whether the gradient at a point may be as rough as its loss: the energy steps of the tail, which are small
  * differences, have a share in it that needs more digits the larger lambda is. */
 bool mm_gradient_may_be_rough(const struct mm_problem *problem, const struct mm_point *point);
+
+/** Whether the top level ever held so much that what is found may depend on the number of levels; true of
+ * NaN. */
+bool mm_truncation_may_matter(double truncation_population);
 
 #endif

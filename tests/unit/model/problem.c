@@ -1,4 +1,4 @@
-/* problem.c - counts of a problem, and the message for each field that is out of range. */
+/* problem.c - counts of a problem, what its top level may hold, and the message for each field that is out of range. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "micromaser.h"
+#include "model/problem.h"
 
 /* A good problem of two batches, for a test to spoil. */
 struct sample {
@@ -90,12 +91,22 @@ static void refuses_each_field(void **state)
     ASSERT_SPOILED(sample.problem.band_tolerance = NAN, "band_tolerance = nan");
 }
 
+static void tells_when_truncation_may_matter(void **state)
+{
+    (void)state;
+    assert_false(mm_truncation_may_matter(0));
+    assert_false(mm_truncation_may_matter(1e-8));
+    assert_true(mm_truncation_may_matter(nextafter(1e-8, 1)));
+    assert_true(mm_truncation_may_matter(NAN));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts),
         cmocka_unit_test(accepts_the_limits),
         cmocka_unit_test(refuses_each_field),
+        cmocka_unit_test(tells_when_truncation_may_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
