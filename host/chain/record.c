@@ -44,7 +44,7 @@ static size_t columns_size(size_t batch_count)
     return size;
 }
 
-size_t mm_record_size(size_t batch_count)
+size_t mm_chain_record_size(size_t batch_count)
 {
     return NUMBER_SIZE + columns_size(batch_count) + CRC_SIZE;
 }
@@ -58,8 +58,8 @@ static uint32_t checksum(uint64_t fingerprint, const unsigned char *record, size
     return (uint32_t)crc32_z(crc, record, covered);
 }
 
-void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, const struct mm_chain *chain,
-                    unsigned char *record)
+void mm_chain_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, const struct mm_chain *chain,
+                          unsigned char *record)
 {
     unsigned char *at = record;
     memcpy(at, &index, NUMBER_SIZE);
@@ -75,7 +75,7 @@ void mm_record_pack(uint64_t fingerprint, size_t batch_count, int64_t index, con
 static uint32_t stored_checksum(size_t batch_count, const unsigned char *record)
 {
     uint32_t crc = 0;
-    memcpy(&crc, record + mm_record_size(batch_count) - CRC_SIZE, CRC_SIZE);
+    memcpy(&crc, record + mm_chain_record_size(batch_count) - CRC_SIZE, CRC_SIZE);
     return crc;
 }
 
@@ -91,7 +91,7 @@ static void take_columns(size_t batch_count, const unsigned char *record, struct
     }
 }
 
-void mm_record_place(size_t batch_count, const unsigned char *record, struct mm_chain *chain)
+void mm_chain_record_place(size_t batch_count, const unsigned char *record, struct mm_chain *chain)
 {
     struct mm_chain all = {0};
     take_columns(batch_count, record, &all);
@@ -112,9 +112,9 @@ static bool is_end(enum mm_stop_reason reason)
     return false;
 }
 
-int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, const unsigned char *record)
+int64_t mm_chain_record_check(uint64_t fingerprint, const struct mm_config *config, const unsigned char *record)
 {
-    size_t covered = mm_record_size(config->batch_count) - CRC_SIZE;
+    size_t covered = mm_chain_record_size(config->batch_count) - CRC_SIZE;
     if (stored_checksum(config->batch_count, record) != checksum(fingerprint, record, covered))
         return -1;
     int64_t index = -1;
@@ -126,7 +126,8 @@ int64_t mm_record_check(uint64_t fingerprint, const struct mm_config *config, co
     return mm_grid_index_of(config, &chain) == index && is_end(chain.status) ? index : -1;
 }
 
-void mm_record_unpack(size_t batch_count, const unsigned char *record, double *parameters, struct mm_chain *chain)
+void mm_chain_record_unpack(size_t batch_count, const unsigned char *record, double *parameters,
+                            struct mm_chain *chain)
 {
     *chain = (struct mm_chain){.initial = parameters, .final = parameters + 2 * batch_count};
     take_columns(batch_count, record, chain);

@@ -66,8 +66,8 @@ static mm_status pack(void *context, size_t count, const int64_t *indices, unsig
     size_t batch_count = view->results->batch_count;
     uint64_t fingerprint = mm_run_fingerprint(view->config);
     for (size_t i = 0; i < count; i++)
-        mm_record_pack(fingerprint, batch_count, indices[i], &view->results->chains[indices[i]],
-                       records + i * mm_record_size(batch_count));
+        mm_chain_record_pack(fingerprint, batch_count, indices[i], &view->results->chains[indices[i]],
+                             records + i * mm_chain_record_size(batch_count));
     return MM_OK;
 }
 

@@ -183,9 +183,9 @@ static mm_status prepare_landscape(struct landscape_run *run, struct mm_error *e
     const struct landscape_command *command = run->command;
     mm_status status = mm_landscape_prepare(&run->config, &run->request, &run->landscape, error);
     if (status == MM_OK && command->chains != NULL)
-        status = mm_landscape_read_end_points(command->chains, &run->config, &run->landscape, error);
+        status = mm_landscape_file_read_end_points(command->chains, &run->config, &run->landscape, error);
     if (status == MM_OK && run->continues)
-        status = mm_landscape_resume(run->output, &run->config, run->solver, &run->landscape, error);
+        status = mm_landscape_file_resume(run->output, &run->config, run->solver, &run->landscape, error);
     return status;
 }
 
@@ -247,8 +247,8 @@ static mm_status compute(struct landscape_run *run, struct mm_error *error)
 static mm_status store(struct landscape_run *run, struct mm_error *error)
 {
     const struct mm_run_info info = cli_run_info(&run->description);
-    return mm_landscape_write(run->output, &run->config, &run->landscape, run->solver, &info,
-                              run->command->replace || run->continues, error);
+    return mm_landscape_file_write(run->output, &run->config, &run->landscape, run->solver, &info,
+                                   run->command->replace || run->continues, error);
 }
 
 /* ---------------------------------------------------------------------------------------------- output */

@@ -70,7 +70,7 @@ static mm_status fold(const char *path, const struct mm_run_info *info, struct m
                       bool *written, struct mm_error *error)
 {
     struct mm_store *store = NULL;
-    mm_status status = mm_store_fold(path, info, report_line, NULL, written, error);
+    mm_status status = mm_store_fold_run(path, info, report_line, NULL, written, error);
     if (status == MM_OK)
         status = mm_store_view(&store, path, error);
     if (status == MM_OK) {

@@ -36,7 +36,7 @@ static struct walk begin_walk(struct mm_chain_source *source, struct mm_error *e
     struct walk walk = {
         .source = source,
         .parameters = malloc(4 * batch_count * sizeof *walk.parameters),
-        .record = malloc(mm_record_size(batch_count)),
+        .record = malloc(mm_chain_record_size(batch_count)),
         .error = error,
     };
     if (walk.parameters == NULL || walk.record == NULL)
@@ -68,7 +68,7 @@ static bool next_best(struct walk *walk, struct best *best)
         return true;
     walk->status = source->read(source->context, 1, &index, walk->record, walk->error);
     if (walk->status == MM_OK)
-        mm_record_unpack(config->batch_count, walk->record, walk->parameters, &best->chain);
+        mm_chain_record_unpack(config->batch_count, walk->record, walk->parameters, &best->chain);
     return walk->status == MM_OK;
 }
 

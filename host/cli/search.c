@@ -382,7 +382,7 @@ static mm_status mend(struct search_run *current, struct mm_store *store, struct
     if (status != MM_OK || sound)
         return status;
     const struct mm_run_info info = cli_run_info(&current->description);
-    return mm_store_fold(current->output, &info, report_line, NULL, NULL, error);
+    return mm_store_fold_run(current->output, &info, report_line, NULL, NULL, error);
 }
 
 /* Shows a search whose every chain is there; false if it is not that, for whatever reason. */

@@ -155,8 +155,8 @@ static mm_status finish_reports(const struct steady_command *command, int64_t sc
 /* --------------------------------------------------------------------------------- from an evolution file */
 
 struct arrays {
-    struct mm_array k, energy, population, g, qubits;
-    struct mm_texts labels;
+    struct mm_hdf5_array k, energy, population, g, qubits;
+    struct mm_hdf5_texts labels;
 };
 
 static void read_arrays(struct mm_hdf5_file *file, struct arrays *arrays)
@@ -180,12 +180,12 @@ static void read_arrays(struct mm_hdf5_file *file, struct arrays *arrays)
 
 static void free_arrays(struct arrays *arrays)
 {
-    mm_array_free(&arrays->k);
-    mm_array_free(&arrays->energy);
-    mm_array_free(&arrays->population);
-    mm_array_free(&arrays->g);
-    mm_array_free(&arrays->qubits);
-    mm_texts_free(&arrays->labels);
+    mm_hdf5_array_free(&arrays->k);
+    mm_hdf5_array_free(&arrays->energy);
+    mm_hdf5_array_free(&arrays->population);
+    mm_hdf5_array_free(&arrays->g);
+    mm_hdf5_array_free(&arrays->qubits);
+    mm_hdf5_texts_free(&arrays->labels);
 }
 
 static mm_status report_arrays(const struct arrays *arrays, struct reports *reports, struct mm_error *error)
@@ -277,7 +277,7 @@ static mm_status report_curves(const struct steady_command *command, const struc
         .state_count = 1,
         .states = &last,
     };
-    const int64_t records = mm_record_count(&plan, 0, last) + 1;
+    const int64_t records = mm_evolution_record_count(&plan, 0, last) + 1;
     if (records > RECORDS_MAX)
         return mm_fail(error, MM_ERROR_INPUT, "--per-decade %d: more than %d records", plan.per_decade,
                        RECORDS_MAX);

@@ -284,7 +284,7 @@ static int64_t plan_round(struct mm_evolution *evolution)
             end = plan->states[i];
     end = end < plan->collisions ? end : plan->collisions;
     round->record_count = 0;
-    for (int64_t k = mm_record_next(plan, done); k <= end; k = mm_record_next(plan, k)) {
+    for (int64_t k = mm_evolution_next_record(plan, done); k <= end; k = mm_evolution_next_record(plan, k)) {
         round->k[round->record_count++] = k;
         if (round->record_count == MM_ROUND_RECORDS)
             end = k;

@@ -31,10 +31,10 @@ struct mm_evolution_plan {
 int mm_plan_largest_space(const struct mm_evolution_plan *plan);
 
 /** Next number of collisions at which the plan records, after k; 0 (k = -1) and the end always are. */
-int64_t mm_record_next(const struct mm_evolution_plan *plan, int64_t k);
+int64_t mm_evolution_next_record(const struct mm_evolution_plan *plan, int64_t k);
 
 /** Number of records of a plan in (first, last], or an upper bound of it. */
-int64_t mm_record_count(const struct mm_evolution_plan *plan, int64_t first, int64_t last);
+int64_t mm_evolution_record_count(const struct mm_evolution_plan *plan, int64_t first, int64_t last);
 
 /** Populations of the states that a round recorded of one curve. */
 struct mm_populations {

@@ -65,20 +65,20 @@ mm_status mm_landscape_compute(const struct mm_config *config, const struct mm_l
 
 /** Adds to a prepared landscape the end points of the chains of a result file whose g and lambda are those of a
  * grid point. MM_ERROR_INPUT if the file is not one, has other batches, or has no chain there. */
-mm_status mm_landscape_read_end_points(const char *path, const struct mm_config *config,
-                                       struct mm_landscape *landscape, struct mm_error *error);
+mm_status mm_landscape_file_read_end_points(const char *path, const struct mm_config *config,
+                                            struct mm_landscape *landscape, struct mm_error *error);
 
 /** Takes over what an earlier run of the same landscape computed, its end points unless there are some, and its
  *  seconds. MM_ERROR_INPUT names what differs. */
-mm_status mm_landscape_resume(const char *path, const struct mm_config *config, const struct mm_solver *solver,
-                              struct mm_landscape *landscape, struct mm_error *error);
+mm_status mm_landscape_file_resume(const char *path, const struct mm_config *config, const struct mm_solver *solver,
+                                   struct mm_landscape *landscape, struct mm_error *error);
 
 /** Writes /landscape and, if there are any, /end_points to an HDF5 file, complete or not at all; the root attribute
  *  `complete` tells whether points are missing.
  *  @param solver  that computed it, for the description of the run */
-mm_status mm_landscape_write(const char *path, const struct mm_config *config, const struct mm_landscape *landscape,
-                             const struct mm_solver *solver, const struct mm_run_info *info, bool replace,
-                             struct mm_error *error);
+mm_status mm_landscape_file_write(const char *path, const struct mm_config *config,
+                                  const struct mm_landscape *landscape, const struct mm_solver *solver,
+                                  const struct mm_run_info *info, bool replace, struct mm_error *error);
 
 void mm_landscape_free(struct mm_landscape *landscape);
 

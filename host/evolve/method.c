@@ -36,7 +36,7 @@ void mm_evolution_choose_methods(struct mm_evolution *evolution, bool powers)
             const bool diagonal = mm_curve_is_diagonal(&plan->problem, &plan->curves[c], b);
             evolution->by_powers[c * batches + b] =
                 end > begin &&
-                mm_channel_powers_pay(live, diagonal, end - begin, mm_record_count(plan, begin, end));
+                mm_channel_powers_pay(live, diagonal, end - begin, mm_evolution_record_count(plan, begin, end));
         }
     }
 }

@@ -12,7 +12,7 @@ static int64_t logarithmic_number(const struct mm_evolution_plan *plan, int64_t 
     return number < (double)plan->collisions ? (int64_t)number : plan->collisions;
 }
 
-int64_t mm_record_next(const struct mm_evolution_plan *plan, int64_t k)
+int64_t mm_evolution_next_record(const struct mm_evolution_plan *plan, int64_t k)
 {
     if (k < 0)
         return 0;
@@ -27,7 +27,7 @@ int64_t mm_record_next(const struct mm_evolution_plan *plan, int64_t k)
     return logarithmic_number(plan, i);
 }
 
-int64_t mm_record_count(const struct mm_evolution_plan *plan, int64_t first, int64_t last)
+int64_t mm_evolution_record_count(const struct mm_evolution_plan *plan, int64_t first, int64_t last)
 {
     if (plan->per_decade == 0)
         return (last - first) / plan->every + 1;

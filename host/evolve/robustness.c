@@ -191,14 +191,14 @@ static mm_status list_records(const struct mm_evolution_plan *plan, struct mm_ro
                               struct mm_error *error)
 {
     size_t count = 0;
-    for (int64_t k = 0; k < plan->collisions; k = mm_record_next(plan, k))
+    for (int64_t k = 0; k < plan->collisions; k = mm_evolution_next_record(plan, k))
         count++;
     robustness->record_count = count + 1;
     robustness->k = calloc(count + 1, sizeof *robustness->k);
     if (robustness->k == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu records", count + 1);
     for (size_t i = 1; i <= count; i++)
-        robustness->k[i] = mm_record_next(plan, robustness->k[i - 1]);
+        robustness->k[i] = mm_evolution_next_record(plan, robustness->k[i - 1]);
     return MM_OK;
 }
 

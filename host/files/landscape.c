@@ -20,10 +20,10 @@
 
 /* What is read of a result file. */
 struct chains {
-    struct mm_array axes[MM_AXES];
-    struct mm_array positions[MM_AXES]; /* of the chains on them */
-    struct mm_array final;              /* [chain][batch][2] */
-    struct mm_array loss;
+    struct mm_hdf5_array axes[MM_AXES];
+    struct mm_hdf5_array positions[MM_AXES]; /* of the chains on them */
+    struct mm_hdf5_array final;              /* [chain][batch][2] */
+    struct mm_hdf5_array loss;
 };
 
 static mm_status read_chains(const char *path, const struct mm_config *config, struct chains *chains,
@@ -56,15 +56,15 @@ static mm_status read_chains(const char *path, const struct mm_config *config, s
 static void free_chains(struct chains *chains)
 {
     for (int axis = 0; axis < MM_AXES; axis++) {
-        mm_array_free(&chains->axes[axis]);
-        mm_array_free(&chains->positions[axis]);
+        mm_hdf5_array_free(&chains->axes[axis]);
+        mm_hdf5_array_free(&chains->positions[axis]);
     }
-    mm_array_free(&chains->final);
-    mm_array_free(&chains->loss);
+    mm_hdf5_array_free(&chains->final);
+    mm_hdf5_array_free(&chains->loss);
 }
 
 /* Value of an axis at a position that comes from the file; NaN outside, which equals nothing. */
-static double at(const struct mm_array *axis, double position)
+static double at(const struct mm_hdf5_array *axis, double position)
 {
     return position >= 0 && position < (double)axis->count ? axis->values[(size_t)position] : NAN;
 }
@@ -94,8 +94,8 @@ static void take_end_points(const struct chains *chains, struct mm_landscape *la
         }
 }
 
-mm_status mm_landscape_read_end_points(const char *path, const struct mm_config *config,
-                                       struct mm_landscape *landscape, struct mm_error *error)
+mm_status mm_landscape_file_read_end_points(const char *path, const struct mm_config *config,
+                                            struct mm_landscape *landscape, struct mm_error *error)
 {
     struct chains chains = {0};
     struct mm_end_points *end_points = &landscape->end_points;
@@ -206,9 +206,9 @@ static void write_end_points(struct mm_hdf5 *hdf5, hid_t file, const struct mm_e
     mm_hdf5_close(hdf5, group, H5Gclose, "end_points");
 }
 
-mm_status mm_landscape_write(const char *path, const struct mm_config *config, const struct mm_landscape *landscape,
-                             const struct mm_solver *solver, const struct mm_run_info *info, bool replace,
-                             struct mm_error *error)
+mm_status mm_landscape_file_write(const char *path, const struct mm_config *config,
+                                  const struct mm_landscape *landscape, const struct mm_solver *solver,
+                                  const struct mm_run_info *info, bool replace, struct mm_error *error)
 {
     struct mm_output_file output = {0};
     struct mm_hdf5_disk disk;

@@ -9,7 +9,7 @@
 /* Compares an array of the file with what it must be; NaN equals NaN. */
 static void check_array(struct mm_hdf5_file *file, const char *path, size_t count, const double *here)
 {
-    struct mm_array there = {0};
+    struct mm_hdf5_array there = {0};
     char reason[96];
     mm_hdf5_read_any_array(file, path, &there);
     bool same = there.count == count;
@@ -18,7 +18,7 @@ static void check_array(struct mm_hdf5_file *file, const char *path, size_t coun
     snprintf(reason, sizeof reason, "belongs to another landscape: %s differs", path);
     if (file->hdf5.status == MM_OK && !same)
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, reason);
-    mm_array_free(&there);
+    mm_hdf5_array_free(&there);
 }
 
 /* Checks that the file is the same landscape. */
@@ -39,18 +39,18 @@ static void check_landscape(struct mm_hdf5_file *file, const struct mm_config *c
 /* Copies an array of a known number of elements. */
 static void take_array(struct mm_hdf5_file *file, const char *path, size_t count, double *values)
 {
-    struct mm_array there = {0};
+    struct mm_hdf5_array there = {0};
     mm_hdf5_read_any_array(file, path, &there);
     if (file->hdf5.status == MM_OK && there.count != count)
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "is damaged: an array of /landscape has the wrong shape");
     if (file->hdf5.status == MM_OK)
         memcpy(values, there.values, count * sizeof *values);
-    mm_array_free(&there);
+    mm_hdf5_array_free(&there);
 }
 
 static void take_end_points(struct mm_hdf5_file *file, struct mm_end_points *end_points)
 {
-    struct mm_array cell = {0}, c = {0}, q = {0}, loss = {0};
+    struct mm_hdf5_array cell = {0}, c = {0}, q = {0}, loss = {0};
     mm_hdf5_read_array(file, "/end_points/cell", 1, &cell);
     mm_hdf5_read_array(file, "/end_points/c", 1, &c);
     mm_hdf5_read_array(file, "/end_points/q", 1, &q);
@@ -64,11 +64,11 @@ static void take_end_points(struct mm_hdf5_file *file, struct mm_end_points *end
     for (size_t i = 0; cells != NULL && i < cell.count; i++)
         cells[i] = (int64_t)cell.values[i];
     *end_points = (struct mm_end_points){cell.count, cells, c.values, q.values, loss.values};
-    mm_array_free(&cell);
+    mm_hdf5_array_free(&cell);
 }
 
-mm_status mm_landscape_resume(const char *path, const struct mm_config *config, const struct mm_solver *solver,
-                              struct mm_landscape *landscape, struct mm_error *error)
+mm_status mm_landscape_file_resume(const char *path, const struct mm_config *config, const struct mm_solver *solver,
+                                   struct mm_landscape *landscape, struct mm_error *error)
 {
     const size_t count = landscape->cell_count * landscape->c_count * landscape->q_count;
     struct mm_hdf5_file file;

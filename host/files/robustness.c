@@ -139,7 +139,7 @@ static void write_contents(struct writer *writer, const struct mm_config *config
 {
     struct mm_hdf5 *hdf5 = &writer->hdf5;
     mm_hdf5_write_root(hdf5, writer->file, root);
-    mm_write_curves(hdf5, writer->file, config, plan->curve_count, plan->curves, &writer->curve_axis);
+    mm_evolution_write_curves(hdf5, writer->file, config, plan->curve_count, plan->curves, &writer->curve_axis);
     writer->group = mm_hdf5_create_group(hdf5, writer->file, "robustness");
     write_noise(writer, noise);
     write_counts(writer, "drawn", "pairs (c, q) drawn", offsetof(struct mm_clipped, drawn));

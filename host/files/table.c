@@ -187,7 +187,7 @@ static bool make_texts(struct reading *reading, struct mm_table_column *column)
 
 /* Takes every `stride`-th number of an array, from `offset` on. */
 static void take_numbers(struct reading *reading, const char *prefix, const char *name,
-                         const struct mm_array *array, size_t stride, size_t offset)
+                         const struct mm_hdf5_array *array, size_t stride, size_t offset)
 {
     struct mm_table_column *column = add_column(reading, prefix, name);
     for (size_t i = 0; column != NULL && i < reading->table->row_count; i++)
@@ -197,7 +197,7 @@ static void take_numbers(struct reading *reading, const char *prefix, const char
 /* ------------------------------------------------------------------------------------------------ parts */
 
 /* Fills the columns of the axes, once the lengths are known. */
-static void add_axes(struct reading *reading, const struct mm_array *array)
+static void add_axes(struct reading *reading, const struct mm_hdf5_array *array)
 {
     const struct specification *specification = reading->specification;
     reading->shaped = true;
@@ -209,7 +209,7 @@ static void add_axes(struct reading *reading, const struct mm_array *array)
     size_t repeat = reading->table->row_count;
     for (int d = 0; d < specification->rank; d++) {
         const struct part *axis = &specification->axes[d];
-        struct mm_array values = {0};
+        struct mm_hdf5_array values = {0};
         if (axis->path != NULL) {
             mm_hdf5_read_array(reading->file, axis->path, 1, &values);
             mm_hdf5_check_length(reading->file, axis->path, &values, 0, reading->length[d]);
@@ -220,12 +220,12 @@ static void add_axes(struct reading *reading, const struct mm_array *array)
             size_t position = i / repeat % reading->length[d];
             column->numbers[i] = axis->path == NULL ? (double)position : values.values[position];
         }
-        mm_array_free(&values);
+        mm_hdf5_array_free(&values);
     }
 }
 
 /* Reads a dataset over the axes and `more` further dimensions. False after a failure. */
-static bool read_part(struct reading *reading, const struct part *part, int more, struct mm_array *array)
+static bool read_part(struct reading *reading, const struct part *part, int more, struct mm_hdf5_array *array)
 {
     int rank = reading->specification->rank;
     mm_hdf5_read_array(reading->file, part->path, rank + more, array);
@@ -240,15 +240,15 @@ static bool read_part(struct reading *reading, const struct part *part, int more
 
 static void add_numbers(struct reading *reading, const struct part *part)
 {
-    struct mm_array array = {0};
+    struct mm_hdf5_array array = {0};
     if (read_part(reading, part, 0, &array))
         take_numbers(reading, "", part->name, &array, 1, 0);
-    mm_array_free(&array);
+    mm_hdf5_array_free(&array);
 }
 
 static void add_parameters(struct reading *reading, const struct part *part)
 {
-    struct mm_array array = {0};
+    struct mm_hdf5_array array = {0};
     int rank = reading->specification->rank;
     bool read = read_part(reading, part, 2, &array);
     mm_hdf5_check_length(reading->file, part->path, &array, rank + 1, 2);
@@ -257,13 +257,13 @@ static void add_parameters(struct reading *reading, const struct part *part)
         snprintf(name, sizeof name, "%c%zu", i % 2 == 0 ? 'c' : 'q', i / 2 + 1);
         take_numbers(reading, part->name, name, &array, 2 * array.length[rank], i);
     }
-    mm_array_free(&array);
+    mm_hdf5_array_free(&array);
 }
 
 static void add_quantiles(struct reading *reading, const struct part *part)
 {
-    struct mm_array array = {0};
-    struct mm_array quantile = {0};
+    struct mm_hdf5_array array = {0};
+    struct mm_hdf5_array quantile = {0};
     int rank = reading->specification->rank;
     bool read = read_part(reading, part, 1, &array);
     mm_hdf5_read_array(reading->file, "/robustness/quantile", 1, &quantile);
@@ -273,16 +273,16 @@ static void add_quantiles(struct reading *reading, const struct part *part)
         snprintf(name, sizeof name, "%g", quantile.values[i]);
         take_numbers(reading, part->name, name, &array, array.length[rank], i);
     }
-    mm_array_free(&quantile);
-    mm_array_free(&array);
+    mm_hdf5_array_free(&quantile);
+    mm_hdf5_array_free(&array);
 }
 
 static void add_last(struct reading *reading, const struct part *part)
 {
-    struct mm_array array = {0};
+    struct mm_hdf5_array array = {0};
     if (read_part(reading, part, 1, &array) && array.length[1] > 0)
         take_numbers(reading, "", part->name, &array, array.length[1], array.length[1] - 1);
-    mm_array_free(&array);
+    mm_hdf5_array_free(&array);
 }
 
 static const char *status_name(double value)
@@ -297,7 +297,7 @@ static const char *status_name(double value)
 
 static void add_status(struct reading *reading, const struct part *part)
 {
-    struct mm_array array = {0};
+    struct mm_hdf5_array array = {0};
     struct mm_table_column *column = NULL;
     if (read_part(reading, part, 0, &array))
         column = add_column(reading, "", part->name);
@@ -307,15 +307,15 @@ static void add_status(struct reading *reading, const struct part *part)
             if (column->texts[i] == NULL)
                 fail_for_memory(reading->file);
         }
-    mm_array_free(&array);
+    mm_hdf5_array_free(&array);
 }
 
 /* The texts change hands. */
 static void add_texts(struct reading *reading, const struct part *part)
 {
-    struct mm_texts texts = {0};
+    struct mm_hdf5_texts texts = {0};
     mm_hdf5_read_texts(reading->file, part->path, &texts);
-    const struct mm_array shape = {.rank = 1, .length = {texts.count}};
+    const struct mm_hdf5_array shape = {.rank = 1, .length = {texts.count}};
     if (reading->file->hdf5.status == MM_OK && !reading->shaped)
         add_axes(reading, &shape);
     mm_hdf5_check_length(reading->file, part->path, &shape, 0, reading->length[0]);
@@ -324,7 +324,7 @@ static void add_texts(struct reading *reading, const struct part *part)
         memcpy(column->texts, texts.texts, texts.count * sizeof *texts.texts);
         texts.count = 0;
     }
-    mm_texts_free(&texts);
+    mm_hdf5_texts_free(&texts);
 }
 
 static void add_part(struct reading *reading, const struct part *part);

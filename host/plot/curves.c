@@ -37,7 +37,7 @@ static void read_trajectories(struct mm_hdf5_file *file, struct mm_plot_source *
 
 static void read_bands(struct mm_hdf5_file *file, struct mm_plot_source *source)
 {
-    struct mm_array *arrays[] = {&source->ergotropy, &source->purity};
+    struct mm_hdf5_array *arrays[] = {&source->ergotropy, &source->purity};
     const char *const paths[] = {"/robustness/ergotropy_quantile", "/robustness/purity_quantile"};
     mm_hdf5_read_array(file, "/robustness/k", 1, &source->k);
     for (size_t i = 0; i < 2; i++) {
@@ -105,12 +105,12 @@ static mm_status read_source(const char *path, unsigned needs, struct mm_plot_so
 
 static void free_source(struct mm_plot_source *source)
 {
-    struct mm_array *arrays[] = {&source->g,       &source->k,          &source->ergotropy,
-                                 &source->purity,  &source->population, &source->wigner,
-                                 &source->state_k, &source->x,          &source->p};
+    struct mm_hdf5_array *arrays[] = {&source->g,       &source->k,          &source->ergotropy,
+                                      &source->purity,  &source->population, &source->wigner,
+                                      &source->state_k, &source->x,          &source->p};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        mm_array_free(arrays[i]);
-    mm_texts_free(&source->label);
+        mm_hdf5_array_free(arrays[i]);
+    mm_hdf5_texts_free(&source->label);
 }
 
 /* -------------------------------------------------------------------------------------------- curves */

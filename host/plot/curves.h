@@ -16,16 +16,16 @@ enum { MM_PLOT_QUANTILES = 5 }; /* of a robustness file: 5, 25, 50, 75, 95 % */
 
 /** What was read of one file with C curves; empty where it was not needed. */
 struct mm_plot_source {
-    struct mm_array g;          /* [C] */
-    struct mm_texts label;      /* [C] */
-    struct mm_array k;          /* [K] */
-    struct mm_array ergotropy;  /* [C][K], or [C][K][MM_PLOT_QUANTILES] */
-    struct mm_array purity;     /* the same */
-    struct mm_array state_k;    /* [S], where populations or Wigner functions are needed */
-    struct mm_array population; /* [C][S][N] */
-    struct mm_array wigner;     /* [C][at most S][nx][np]; NaN where there is none */
-    struct mm_array x;          /* [nx], at least two */
-    struct mm_array p;          /* [np], at least two */
+    struct mm_hdf5_array g;          /* [C] */
+    struct mm_hdf5_texts label;      /* [C] */
+    struct mm_hdf5_array k;          /* [K] */
+    struct mm_hdf5_array ergotropy;  /* [C][K], or [C][K][MM_PLOT_QUANTILES] */
+    struct mm_hdf5_array purity;     /* the same */
+    struct mm_hdf5_array state_k;    /* [S], where populations or Wigner functions are needed */
+    struct mm_hdf5_array population; /* [C][S][N] */
+    struct mm_hdf5_array wigner;     /* [C][at most S][nx][np]; NaN where there is none */
+    struct mm_hdf5_array x;          /* [nx], at least two */
+    struct mm_hdf5_array p;          /* [np], at least two */
 };
 
 /** One curve of one file. */

@@ -16,7 +16,7 @@ static void set_collision_axis(struct mm_panel *panel, const struct mm_plot_curv
     panel->x.minimum = 1;
     panel->x.maximum = 10;
     for (size_t i = 0; i < curves->count; i++) {
-        const struct mm_array *k = &curves->curves[i].source->k;
+        const struct mm_hdf5_array *k = &curves->curves[i].source->k;
         if (k->count > 0)
             panel->x.maximum = fmax(panel->x.maximum, k->values[k->count - 1]);
     }
@@ -46,7 +46,7 @@ static mm_status add_trajectory(const struct mm_plot_curve *curve, size_t colour
 {
     static const char *const names[][2] = {{"k [1]", "ergotropy [hbar omega]"}, {"k [1]", "purity [1]"}};
     const struct mm_plot_source *source = curve->source;
-    const struct mm_array *arrays[] = {&source->ergotropy, &source->purity};
+    const struct mm_hdf5_array *arrays[] = {&source->ergotropy, &source->purity};
     size_t points = source->k.count;
     for (size_t row = 0; row < 2; row++) {
         struct mm_series *series =
@@ -80,11 +80,11 @@ mm_status mm_plot_evolution(const struct mm_plot_request *request, struct mm_fig
 
 /* ---------------------------------------------------------------------------------------- robustness */
 
-static mm_status add_band(const struct mm_plot_curve *curve, const struct mm_array *quantiles, int colour,
+static mm_status add_band(const struct mm_plot_curve *curve, const struct mm_hdf5_array *quantiles, int colour,
                           size_t low, size_t high, struct mm_panel *panel, struct mm_error *error)
 {
     static const char *const names[] = {"k [1]", "lower quantile", "upper quantile"};
-    const struct mm_array *k = &curve->source->k;
+    const struct mm_hdf5_array *k = &curve->source->k;
     char label[2 * MM_LABEL_SIZE];
     snprintf(label, sizeof label, "%s, %s", curve->label, low == LOWEST_QUANTILE ? "5 to 95 %" : "25 to 75 %");
     struct mm_series *series = mm_panel_add(panel, MM_MARK_BAND, colour, label, k->count, 3, names, error);
@@ -99,11 +99,11 @@ static mm_status add_band(const struct mm_plot_curve *curve, const struct mm_arr
     return MM_OK;
 }
 
-static mm_status add_median(const struct mm_plot_curve *curve, const struct mm_array *quantiles, int colour,
+static mm_status add_median(const struct mm_plot_curve *curve, const struct mm_hdf5_array *quantiles, int colour,
                             bool in_legend, struct mm_panel *panel, struct mm_error *error)
 {
     static const char *const names[] = {"k [1]", "median"};
-    const struct mm_array *k = &curve->source->k;
+    const struct mm_hdf5_array *k = &curve->source->k;
     struct mm_series *series = mm_panel_add(panel, MM_MARK_LINE, colour, curve->label, k->count, 2, names, error);
     if (series == NULL)
         return MM_ERROR_MEMORY;
@@ -118,7 +118,7 @@ static mm_status add_median(const struct mm_plot_curve *curve, const struct mm_a
 static mm_status add_robustness(const struct mm_plot_curve *curve, int colour, struct mm_figure *figure,
                                 struct mm_error *error)
 {
-    const struct mm_array *arrays[] = {&curve->source->ergotropy, &curve->source->purity};
+    const struct mm_hdf5_array *arrays[] = {&curve->source->ergotropy, &curve->source->purity};
     mm_status status = MM_OK;
     for (size_t row = 0; status == MM_OK && row < 2; row++) {
         struct mm_panel *panel = mm_figure_panel(figure, row, 0);

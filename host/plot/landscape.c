@@ -9,14 +9,14 @@
 enum { LANDSCAPES_MAX = 8 };
 
 struct landscape_file {
-    struct mm_array c;
-    struct mm_array q;
-    struct mm_array g;      /* [cell] */
-    struct mm_array lambda; /* [cell] */
-    struct mm_array values; /* [cell][nc][nq] */
-    struct mm_array chain_cell;
-    struct mm_array chain_c;
-    struct mm_array chain_q;
+    struct mm_hdf5_array c;
+    struct mm_hdf5_array q;
+    struct mm_hdf5_array g;      /* [cell] */
+    struct mm_hdf5_array lambda; /* [cell] */
+    struct mm_hdf5_array values; /* [cell][nc][nq] */
+    struct mm_hdf5_array chain_cell;
+    struct mm_hdf5_array chain_c;
+    struct mm_hdf5_array chain_q;
 };
 
 /** The quantities of a landscape. X(name of the dataset, units, text of the axis). */
@@ -81,11 +81,11 @@ static mm_status read_landscape(const char *path, const struct quantity *quantit
 
 static void free_landscape(struct landscape_file *landscape)
 {
-    struct mm_array *arrays[] = {&landscape->c,       &landscape->q,      &landscape->g,
-                                 &landscape->lambda,  &landscape->values, &landscape->chain_cell,
-                                 &landscape->chain_c, &landscape->chain_q};
+    struct mm_hdf5_array *arrays[] = {&landscape->c,       &landscape->q,      &landscape->g,
+                                      &landscape->lambda,  &landscape->values, &landscape->chain_cell,
+                                      &landscape->chain_c, &landscape->chain_q};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        mm_array_free(arrays[i]);
+        mm_hdf5_array_free(arrays[i]);
 }
 
 static mm_status add_end_points(const struct landscape_file *landscape, size_t cell, bool *in_legend,

@@ -20,23 +20,23 @@ static const double LOGARITHMIC_SPAN = 10;
 /* What the figures need of a result file. */
 struct search_file {
     const char *path;
-    struct mm_array g;
-    struct mm_array lambda;
-    struct mm_array fixed;     /* [batch] */
-    struct mm_array final;     /* [g][lambda][batch][2], of the best */
-    struct mm_array loss;      /* [g][lambda] */
-    struct mm_array ergotropy; /* [g][lambda] */
-    struct mm_array purity;    /* [g][lambda] */
-    struct mm_array agree;     /* [g][lambda] */
-    struct mm_array chain_g;   /* [chain], and so on */
-    struct mm_array chain_lambda;
-    struct mm_array chain_loss;
+    struct mm_hdf5_array g;
+    struct mm_hdf5_array lambda;
+    struct mm_hdf5_array fixed;     /* [batch] */
+    struct mm_hdf5_array final;     /* [g][lambda][batch][2], of the best */
+    struct mm_hdf5_array loss;      /* [g][lambda] */
+    struct mm_hdf5_array ergotropy; /* [g][lambda] */
+    struct mm_hdf5_array purity;    /* [g][lambda] */
+    struct mm_hdf5_array agree;     /* [g][lambda] */
+    struct mm_hdf5_array chain_g;   /* [chain], and so on */
+    struct mm_hdf5_array chain_lambda;
+    struct mm_hdf5_array chain_loss;
 };
 
 /* ------------------------------------------------------------------------------------------- reading */
 
 static void read_best(struct mm_hdf5_file *file, const char *path, int rank, const struct search_file *search,
-                      struct mm_array *array)
+                      struct mm_hdf5_array *array)
 {
     mm_hdf5_read_array(file, path, rank, array);
     mm_hdf5_check_length(file, path, array, 0, search->g.count);
@@ -75,18 +75,18 @@ static mm_status read_search(const char *path, struct search_file *search, struc
 
 static void free_search(struct search_file *search)
 {
-    struct mm_array *arrays[] = {&search->g,       &search->lambda,       &search->fixed,     &search->final,
-                                 &search->loss,    &search->ergotropy,    &search->purity,    &search->agree,
-                                 &search->chain_g, &search->chain_lambda, &search->chain_loss};
+    struct mm_hdf5_array *arrays[] = {&search->g,       &search->lambda,       &search->fixed,     &search->final,
+                                      &search->loss,    &search->ergotropy,    &search->purity,    &search->agree,
+                                      &search->chain_g, &search->chain_lambda, &search->chain_loss};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        mm_array_free(arrays[i]);
+        mm_hdf5_array_free(arrays[i]);
 }
 
 /* -------------------------------------------------------------------------------------------- optima */
 
 /* A line through the grid: along lambda at one g, or along g at one lambda. */
 struct line {
-    const struct mm_array *axis;
+    const struct mm_hdf5_array *axis;
     bool over_lambda;
     size_t fixed_index; /* of the other axis */
 };
@@ -138,9 +138,9 @@ static int compare_rows(const void *one, const void *other)
 }
 
 /* Adds one quantity along the line, in the order of the axis: `stride` values a grid point, at `offset`. */
-static mm_status add_along(const struct line *line, const struct search_file *search, const struct mm_array *array,
-                           size_t stride, size_t offset, int colour, const char *label, const char *unit_name,
-                           struct mm_panel *panel, struct mm_error *error)
+static mm_status add_along(const struct line *line, const struct search_file *search,
+                           const struct mm_hdf5_array *array, size_t stride, size_t offset, int colour,
+                           const char *label, const char *unit_name, struct mm_panel *panel, struct mm_error *error)
 {
     const char *const names[] = {line->over_lambda ? "lambda [1]" : "g [1]", unit_name};
     size_t count = line->axis->count;
@@ -229,7 +229,7 @@ mm_status mm_plot_optima(const struct mm_plot_request *request, struct mm_figure
 /* ---------------------------------------------------------------------------------------------- maps */
 
 /* Labels a few of the cells along an axis with their values; the axis itself counts cells. */
-static mm_status label_cells(const struct mm_array *values, struct mm_axis *axis, struct mm_error *error)
+static mm_status label_cells(const struct mm_hdf5_array *values, struct mm_axis *axis, struct mm_error *error)
 {
     mm_status status = MM_OK;
     size_t step = (values->count - 1) / LABELS_MAX + 1;
@@ -243,7 +243,7 @@ static mm_status label_cells(const struct mm_array *values, struct mm_axis *axis
     return status;
 }
 
-static mm_status add_map(const struct search_file *search, const struct mm_array *array, const char *name,
+static mm_status add_map(const struct search_file *search, const struct mm_hdf5_array *array, const char *name,
                          const char *text, struct mm_panel *panel, struct mm_error *error)
 {
     const char *const names[] = {"lambda index", "g index", name};
@@ -273,7 +273,7 @@ mm_status mm_plot_map(const struct mm_plot_request *request, struct mm_figure *f
     struct search_file search;
     mm_status status = read_search(request->paths[0], &search, error);
     const struct {
-        const struct mm_array *array;
+        const struct mm_hdf5_array *array;
         const char *name;
         const char *text;
     } maps[] = {{&search.loss, "loss [1]", MM_TEXT_LOSS},

@@ -49,7 +49,7 @@ static size_t count_levels_shown(const double *population, size_t levels, double
 static mm_status add_populations(const struct mm_plot_curve *curve, struct mm_panel *panel, struct mm_error *error)
 {
     static const char *const names[] = {"n [1]", "population [1]"};
-    const struct mm_array *array = &curve->source->population;
+    const struct mm_hdf5_array *array = &curve->source->population;
     size_t levels = array->length[2];
     const double *population = &array->values[(curve->row * array->length[1] + curve->state) * levels];
     size_t shown = count_levels_shown(population, levels, curve->g);
@@ -74,7 +74,7 @@ static mm_status add_populations(const struct mm_plot_curve *curve, struct mm_pa
 /* W(x, p) of the state of a curve, [nx][np]; NULL where there is none. */
 static const double *wigner_of(const struct mm_plot_curve *curve)
 {
-    const struct mm_array *array = &curve->source->wigner;
+    const struct mm_hdf5_array *array = &curve->source->wigner;
     if (curve->state >= array->length[1])
         return NULL; /* the evolution has gone on since */
     const double *wigner =
@@ -130,8 +130,8 @@ static mm_status add_wigner(const struct mm_plot_curve *curve, const struct wind
                             struct mm_error *error)
 {
     static const char *const names[] = {"x [1]", "p [1]", "W(x, p) [1]"};
-    const struct mm_array *x = &curve->source->x;
-    const struct mm_array *p = &curve->source->p;
+    const struct mm_hdf5_array *x = &curve->source->x;
+    const struct mm_hdf5_array *p = &curve->source->p;
     const double *wigner = wigner_of(curve);
     size_t shown = 0;
     if (wigner == NULL)

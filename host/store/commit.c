@@ -35,7 +35,7 @@ mm_status mm_store_append(struct mm_store *store, int64_t index, const struct mm
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory for finished chains", store->path);
     size_t row = store->pending_count;
     unsigned char *record = store->pending + row * store->index.record_size;
-    mm_record_pack(store->index.fingerprint, store->config.batch_count, index, chain, record);
+    mm_chain_record_pack(store->index.fingerprint, store->config.batch_count, index, chain, record);
     bool kept = index >= 0 && index < store->index.chain_count && mm_store_source_of(store, index) != NULL;
     mm_status status = mm_store_take(store, MM_PENDING_SOURCE, (int64_t)row, record, &sound, error);
     if (status != MM_OK)
@@ -58,8 +58,8 @@ static mm_status commit(struct mm_store *store, struct mm_error *error)
     if (status != MM_OK)
         return status;
     for (size_t i = 0; i < store->pending_count; i++) {
-        int64_t index = mm_record_check(store->index.fingerprint, &store->config,
-                                        store->pending + i * store->index.record_size);
+        int64_t index = mm_chain_record_check(store->index.fingerprint, &store->config,
+                                              store->pending + i * store->index.record_size);
         const struct mm_record_source *source = index < 0 ? NULL : mm_store_source_of(store, index);
         if (source != NULL && source->kind == &mm_pending_records)
             mm_index_locate(&store->index, index, (struct mm_place){MM_OWN_SOURCE, committed + (int64_t)i});
@@ -101,7 +101,7 @@ static mm_status fold_if_due(struct mm_store *store, struct mm_error *error)
     store->next_fold = now + (wait > 0 ? wait : store->options.fold_every);
     if (wait > 0)
         return MM_OK;
-    mm_status status = mm_store_fold_now(store, 0, &done, &failure);
+    mm_status status = mm_store_fold(store, 0, &done, &failure);
     if (status == MM_OK || !may_pass(status))
         return status == MM_OK ? MM_OK : mm_fail(error, status, "%s", failure.message);
     mm_store_report(store, "%s; the result file is brought up to date later, the journals hold everything",
@@ -153,7 +153,7 @@ static mm_status save(void *context, struct mm_error *error)
     struct mm_error commit_error = {0};
     bool done = false;
     mm_status committed = commit(store, &commit_error);
-    mm_status status = mm_store_fold_now(store, store->options.patience, &done, error);
+    mm_status status = mm_store_fold(store, store->options.patience, &done, error);
     if (status != MM_OK || done)
         return status;
     if (committed != MM_OK)

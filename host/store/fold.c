@@ -19,7 +19,7 @@
 #include "store/journal.h"
 #include "disk/output_file.h"
 #include "files/search/check.h"
-#include "files/search/fold.h"
+#include "files/search/file.h"
 #include "disk/run_lock.h"
 #include "store/sources.h"
 #include "store/task_share.h"
@@ -110,7 +110,7 @@ static mm_status write_file(struct mm_store *store, bool replace, struct mm_erro
     mm_format_utc(time(NULL), end_time);
     if (info.end_time == NULL)
         info.end_time = end_time;
-    return mm_result_file_fold(store->path, &source, &info, replace, error);
+    return mm_result_file_write_source(store->path, &source, &info, replace, error);
 }
 
 /* Reads the new file back. */
@@ -259,7 +259,7 @@ void mm_store_tidy(const char *path)
     mm_run_lock_release(&lock);
 }
 
-mm_status mm_store_fold_now(struct mm_store *store, double patience, bool *done, struct mm_error *error)
+mm_status mm_store_fold(struct mm_store *store, double patience, bool *done, struct mm_error *error)
 {
     struct mm_run_lock lock = {0};
     const volatile int *stop = store->options.stop;

@@ -21,7 +21,7 @@ bool mm_index_create(struct mm_index *index, const struct mm_config *config)
     *index = (struct mm_index){
         .config = config,
         .fingerprint = mm_run_fingerprint(config),
-        .record_size = mm_record_size(config->batch_count),
+        .record_size = mm_chain_record_size(config->batch_count),
         .chain_count = (int64_t)chains,
         .losses = malloc(chains * sizeof *index->losses),
         .digests = calloc(chains, sizeof *index->digests),
@@ -85,7 +85,7 @@ static uint64_t digest_of(const unsigned char *record, size_t size)
 static double loss_of(const struct mm_index *index, const unsigned char *record)
 {
     struct mm_chain chain = {0};
-    mm_record_unpack(index->config->batch_count, record, index->parameters, &chain);
+    mm_chain_record_unpack(index->config->batch_count, record, index->parameters, &chain);
     return isnan(chain.evaluation.loss) ? INFINITY : chain.evaluation.loss; /* NAN would mean: not finished */
 }
 
@@ -98,7 +98,7 @@ static void reconsider(struct mm_index *index, int64_t chain)
 
 enum mm_index_found mm_index_learn(struct mm_index *index, const unsigned char *record, int64_t *chain)
 {
-    *chain = mm_record_check(index->fingerprint, index->config, record);
+    *chain = mm_chain_record_check(index->fingerprint, index->config, record);
     if (*chain < 0)
         return MM_INDEX_DAMAGED;
     const uint64_t digest = digest_of(record, index->record_size);
@@ -115,7 +115,7 @@ enum mm_index_found mm_index_learn(struct mm_index *index, const unsigned char *
 
 bool mm_index_is_record_of(const struct mm_index *index, int64_t chain, const unsigned char *record)
 {
-    return mm_record_check(index->fingerprint, index->config, record) == chain &&
+    return mm_chain_record_check(index->fingerprint, index->config, record) == chain &&
            digest_of(record, index->record_size) == index->digests[chain];
 }
 

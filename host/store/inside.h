@@ -105,6 +105,6 @@ void mm_store_remove_unfinished(const char *path);
 /** Locks the run, reads what is there, writes the result file, and unlocks.
  *  @param patience  seconds to wait for the lock
  *  @param done      out: false if somebody else holds the lock all that time (MM_OK) */
-mm_status mm_store_fold_now(struct mm_store *store, double patience, bool *done, struct mm_error *error);
+mm_status mm_store_fold(struct mm_store *store, double patience, bool *done, struct mm_error *error);
 
 #endif

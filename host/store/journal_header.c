@@ -193,9 +193,9 @@ static mm_status parse_texts(const unsigned char *bytes, size_t size, struct mm_
 
 static bool sensible(const struct fixed_part *fixed)
 {
-    return fixed->record_size >= mm_record_size(1) && fixed->record_size <= mm_record_size(MM_BATCHES_MAX) &&
-           fixed->task_count >= 1 && fixed->task_count <= MM_TASKS_MAX && fixed->task_index >= 0 &&
-           fixed->task_index < fixed->task_count;
+    return fixed->record_size >= mm_chain_record_size(1) &&
+           fixed->record_size <= mm_chain_record_size(MM_BATCHES_MAX) && fixed->task_count >= 1 &&
+           fixed->task_count <= MM_TASKS_MAX && fixed->task_index >= 0 && fixed->task_index < fixed->task_count;
 }
 
 /* Parses the copy whose fixed part is given. */

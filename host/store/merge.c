@@ -36,9 +36,9 @@ static mm_status lock_run(struct mm_run_lock *lock, const struct mm_store *store
                    store->path);
 }
 
-mm_status mm_store_fold(const char *path, const struct mm_run_info *info,
-                        void (*report)(void *context, const char *line), void *report_context, bool *written,
-                        struct mm_error *error)
+mm_status mm_store_fold_run(const char *path, const struct mm_run_info *info,
+                            void (*report)(void *context, const char *line), void *report_context, bool *written,
+                            struct mm_error *error)
 {
     struct mm_run_lock lock = {0};
     struct mm_store *store = NULL;

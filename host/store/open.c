@@ -23,7 +23,7 @@ mm_status mm_store_read(struct mm_store *store, int64_t index, double *parameter
     if (status == MM_ERROR_SYSTEM && mm_store_refresh(store, error) == MM_OK)
         status = mm_store_read_records(store, 1, &index, record, error); /* it may have moved to the result file */
     if (status == MM_OK)
-        mm_record_unpack(store->config.batch_count, record, parameters, chain);
+        mm_chain_record_unpack(store->config.batch_count, record, parameters, chain);
     free(record);
     return status;
 }

@@ -102,9 +102,9 @@ const struct mm_store_damage *mm_store_damage(const struct mm_store *store, size
  * A file that is damaged beside its chains is written again.
  *  @param written  out, may be NULL: false if the file was up to date
  *  MM_ERROR_INPUT if there is neither a result file nor a journal. */
-mm_status mm_store_fold(const char *path, const struct mm_run_info *info,
-                        void (*report)(void *context, const char *line), void *report_context, bool *written,
-                        struct mm_error *error);
+mm_status mm_store_fold_run(const char *path, const struct mm_run_info *info,
+                            void (*report)(void *context, const char *line), void *report_context, bool *written,
+                            struct mm_error *error);
 
 /** What mm_store_merge joined. */
 struct mm_merge_summary {

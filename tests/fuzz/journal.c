@@ -66,7 +66,8 @@ static void check_header(const uint8_t *data, size_t size)
     unsigned char *bytes = NULL;
     size_t packed = 0;
     require(first > 0 && first % BLOCK == 0, "records begin at an odd place");
-    require(record_size >= mm_record_size(1) && record_size <= mm_record_size(MM_BATCHES_MAX), "odd records");
+    require(record_size >= mm_chain_record_size(1) && record_size <= mm_chain_record_size(MM_BATCHES_MAX),
+            "odd records");
     require(header.task.index >= 0 && header.task.index < header.task.count, "odd task");
     require(mm_journal_header_pack(&header, record_size, &bytes, &packed, NULL) == MM_OK, "cannot be packed");
     require((int64_t)packed == first, "packed to another size");
@@ -79,7 +80,7 @@ static void check_header(const uint8_t *data, size_t size)
 
 static void check_record(const struct mm_config *config, bool fix, uint8_t *record, size_t size)
 {
-    size_t record_size = mm_record_size(BATCHES);
+    size_t record_size = mm_chain_record_size(BATCHES);
     uint64_t fingerprint = mm_run_fingerprint(config);
     if (size < record_size)
         return;
@@ -89,7 +90,7 @@ static void check_record(const struct mm_config *config, bool fix, uint8_t *reco
         uint32_t crc = (uint32_t)crc32_z(crc32_z(0, key, sizeof key), record, record_size - CRC_SIZE);
         memcpy(record + record_size - CRC_SIZE, &crc, CRC_SIZE);
     }
-    int64_t index = mm_record_check(fingerprint, config, record);
+    int64_t index = mm_chain_record_check(fingerprint, config, record);
     if (index < 0)
         return;
     double parameters[4 * BATCHES];
@@ -97,8 +98,8 @@ static void check_record(const struct mm_config *config, bool fix, uint8_t *reco
     unsigned char *again = malloc(record_size);
     require(again != NULL, "no memory");
     require(index < mm_config_chains(config), "outside the grid");
-    mm_record_unpack(BATCHES, record, parameters, &chain);
-    mm_record_pack(fingerprint, BATCHES, index, &chain, again);
+    mm_chain_record_unpack(BATCHES, record, parameters, &chain);
+    mm_chain_record_pack(fingerprint, BATCHES, index, &chain, again);
     require(memcmp(record, again, record_size) == 0, "another record");
     free(again);
 }
@@ -118,11 +119,11 @@ static uint8_t *make_journal(const struct mm_config *config, size_t *size)
     const struct mm_chain chain = {
         .initial = parameters, .final = parameters + 2 * BATCHES, .status = MM_CONVERGED_FTOL};
     unsigned char *bytes = NULL;
-    size_t record_size = mm_record_size(BATCHES);
+    size_t record_size = mm_chain_record_size(BATCHES);
     require(mm_journal_header_pack(&header, record_size, &bytes, size, NULL) == MM_OK, "cannot be packed");
     bytes = realloc(bytes, *size + record_size);
     require(bytes != NULL, "no memory");
-    mm_record_pack(mm_run_fingerprint(config), BATCHES, 0, &chain, bytes + *size);
+    mm_chain_record_pack(mm_run_fingerprint(config), BATCHES, 0, &chain, bytes + *size);
     *size += record_size;
     return bytes;
 }

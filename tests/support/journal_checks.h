@@ -41,15 +41,15 @@ static inline int set_up(void **state)
     snprintf(bench->output, sizeof bench->output, "%s/result.h5", bench->folder);
     read_config(small_search, &bench->config);
     bench->fingerprint = mm_run_fingerprint(&bench->config);
-    bench->record_size = mm_record_size(bench->config.batch_count);
+    bench->record_size = mm_chain_record_size(bench->config.batch_count);
     bench->record_count = mm_config_chains(&bench->config);
     bench->records = calloc((size_t)bench->record_count, bench->record_size);
     assert_non_null(bench->records);
     for (int64_t i = 0; i < bench->record_count; i++) {
         double parameters[4 * BATCHES];
         struct mm_chain chain = make_up_chain(&bench->config, i, parameters);
-        mm_record_pack(bench->fingerprint, bench->config.batch_count, i, &chain,
-                       bench->records + (size_t)i * bench->record_size);
+        mm_chain_record_pack(bench->fingerprint, bench->config.batch_count, i, &chain,
+                             bench->records + (size_t)i * bench->record_size);
     }
     *state = bench;
     return 0;
@@ -147,7 +147,7 @@ static inline void assert_journal_holds(const struct bench *bench, const struct 
     for (int64_t i = 0; i < count * repeats; i++) {
         assert_int_equal(mm_journal_read(journal, i, record, NULL), MM_OK);
         assert_memory_equal(record, bench->records + (size_t)(i % count) * bench->record_size, bench->record_size);
-        assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), i % count);
+        assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), i % count);
     }
     free(record);
 }

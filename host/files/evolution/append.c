@@ -69,7 +69,7 @@ static void append_state(struct mm_evolution_tables *tables, const struct mm_sta
         return;
     }
     hid_t type = mm_hdf5_complex_type(hdf5, H5T_NATIVE_DOUBLE);
-    mm_state_to_physical_gauge(state, pairs);
+    mm_evolution_physical_gauge(state, pairs);
     mm_evolution_tables_put(tables, MM_STATE_DENSITY_MATRIX, start, extent, type, pairs);
     for (size_t n = 0; n < levels; n++)
         pairs[n] = state->density[n * levels + n];

@@ -78,8 +78,8 @@ static void write_parameters(struct mm_hdf5 *hdf5, hid_t group, const struct mm_
     free(parameters);
 }
 
-void mm_write_of_curves(struct mm_hdf5 *hdf5, hid_t group, const char *name, const char *long_name,
-                        size_t curve_count, hid_t axis, hid_t type, const void *values)
+void mm_evolution_write_of_curves(struct mm_hdf5 *hdf5, hid_t group, const char *name, const char *long_name,
+                                  size_t curve_count, hid_t axis, hid_t type, const void *values)
 {
     const struct mm_dataset dataset = {.group = group,
                                        .name = name,
@@ -106,12 +106,13 @@ static void write_couplings(struct mm_hdf5 *hdf5, hid_t group, size_t curve_coun
             lambda[c] = curves[c].lambda;
             labels[c] = curves[c].label;
         }
-        mm_write_of_curves(hdf5, group, "g", "coupling constant g (times tau, Eq. 4)", curve_count, axis,
-                           H5T_NATIVE_DOUBLE, g);
-        mm_write_of_curves(hdf5, group, "lambda",
-                           "weight lambda of the instability (Eq. 11); NaN where there is none", curve_count, axis,
-                           H5T_NATIVE_DOUBLE, lambda);
-        mm_write_of_curves(hdf5, group, "label", "short name of the curve", curve_count, axis, text, labels);
+        mm_evolution_write_of_curves(hdf5, group, "g", "coupling constant g (times tau, Eq. 4)", curve_count, axis,
+                                     H5T_NATIVE_DOUBLE, g);
+        mm_evolution_write_of_curves(hdf5, group, "lambda",
+                                     "weight lambda of the instability (Eq. 11); NaN where there is none",
+                                     curve_count, axis, H5T_NATIVE_DOUBLE, lambda);
+        mm_evolution_write_of_curves(hdf5, group, "label", "short name of the curve", curve_count, axis, text,
+                                     labels);
     }
     mm_hdf5_close(hdf5, text, H5Tclose, "string");
     free(g);
@@ -119,8 +120,8 @@ static void write_couplings(struct mm_hdf5 *hdf5, hid_t group, size_t curve_coun
     free(labels);
 }
 
-void mm_write_curves(struct mm_hdf5 *hdf5, hid_t file, const struct mm_config *config, size_t curve_count,
-                     const struct mm_curve *curves, hid_t *curve_axis)
+void mm_evolution_write_curves(struct mm_hdf5 *hdf5, hid_t file, const struct mm_config *config, size_t curve_count,
+                               const struct mm_curve *curves, hid_t *curve_axis)
 {
     static const char *const names[] = {"c", "q"};
     hid_t group = mm_hdf5_create_group(hdf5, file, "curve");

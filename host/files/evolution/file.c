@@ -81,9 +81,9 @@ static void write_methods(struct mm_evolution_file *file, const struct mm_evolut
         methods[c] = mm_evolution_method(evolution, c);
     hid_t group = mm_hdf5_check(hdf5, H5Gopen2(file->file, "curve", H5P_DEFAULT), "open group", "curve");
     hid_t text = mm_hdf5_text_type(hdf5);
-    mm_write_of_curves(hdf5, group, "method",
-                       "how the collisions are made: stencil, powers of the channel, or both", plan->curve_count,
-                       curve_axis, text, methods);
+    mm_evolution_write_of_curves(hdf5, group, "method",
+                                 "how the collisions are made: stencil, powers of the channel, or both",
+                                 plan->curve_count, curve_axis, text, methods);
     mm_hdf5_close(hdf5, text, H5Tclose, "string");
     mm_hdf5_close(hdf5, group, H5Gclose, "curve");
     free(methods);
@@ -112,8 +112,8 @@ mm_status mm_evolution_file_create(struct mm_evolution_file *file, const char *p
         return status;
     struct mm_hdf5 *hdf5 = &file->hdf5;
     mm_hdf5_write_text(hdf5, file->file, "plan", plan);
-    mm_write_curves(hdf5, file->file, run->config, evolution->plan->curve_count, evolution->plan->curves,
-                    &curve_axis);
+    mm_evolution_write_curves(hdf5, file->file, run->config, evolution->plan->curve_count, evolution->plan->curves,
+                              &curve_axis);
     write_methods(file, evolution, curve_axis);
     mm_evolution_tables_create(&file->tables, file->file, curve_axis);
     mm_hdf5_close(hdf5, curve_axis, H5Dclose, "curve");

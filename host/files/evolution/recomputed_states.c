@@ -30,7 +30,7 @@ static void read_config(struct mm_stored_states *stored, struct mm_config *confi
 static void read_protocols(struct mm_stored_states *stored, struct protocols *protocols)
 {
     struct mm_hdf5 *hdf5 = &stored->file.hdf5;
-    struct mm_array g = {0}, parameters = {0};
+    struct mm_hdf5_array g = {0}, parameters = {0};
     read_config(stored, &protocols->config);
     const size_t batches = protocols->config.batch_count;
     mm_hdf5_read_array(&stored->file, "/curve/g", 1, &g);
@@ -49,8 +49,8 @@ static void read_protocols(struct mm_stored_states *stored, struct protocols *pr
                              &parameters.values[2 * batches * c], own);
         protocols->curves[c] = (struct mm_curve){.g = g.values[c], .parameters = own};
     }
-    mm_array_free(&g);
-    mm_array_free(&parameters);
+    mm_hdf5_array_free(&g);
+    mm_hdf5_array_free(&parameters);
 }
 
 static void free_protocols(struct protocols *protocols)
@@ -65,7 +65,7 @@ static void free_protocols(struct protocols *protocols)
 /* Refuses a number of collisions that the evolution did not reach. */
 static void check_end(struct mm_stored_states *stored, int64_t k)
 {
-    struct mm_array recorded = {0};
+    struct mm_hdf5_array recorded = {0};
     char reason[160];
     mm_hdf5_read_array(&stored->file, "/evolution/k", 1, &recorded);
     const double end = recorded.count == 0 ? 0.0 : recorded.values[recorded.count - 1];
@@ -73,7 +73,7 @@ static void check_end(struct mm_stored_states *stored, int64_t k)
              (long long)k, end);
     if ((double)k > end)
         mm_hdf5_fail(&stored->file.hdf5, MM_ERROR_INPUT, reason);
-    mm_array_free(&recorded);
+    mm_hdf5_array_free(&recorded);
 }
 
 /* Makes the evolution stand at the last stored states before k, where there are any. */
@@ -140,8 +140,9 @@ static mm_status evolve(struct mm_stored_states *stored, const struct protocols 
     return status;
 }
 
-mm_status mm_recompute_states(struct mm_stored_states *stored, int64_t k, const struct mm_solver_options *options,
-                              const volatile int *stop, struct mm_state *states, struct mm_error *error)
+mm_status mm_evolution_recompute_states(struct mm_stored_states *stored, int64_t k,
+                                        const struct mm_solver_options *options, const volatile int *stop,
+                                        struct mm_state *states, struct mm_error *error)
 {
     struct mm_hdf5 *hdf5 = &stored->file.hdf5;
     struct protocols protocols = {0};

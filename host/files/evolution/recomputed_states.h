@@ -11,7 +11,8 @@
  *  @param stop     set to non-zero to stop; may be NULL
  *  @param states   [stored->curves], {0} each; out: the caller frees each with mm_state_free, also after a failure
  *  Returns MM_STOPPED when *stop was set. Failures to read are those of stored->file.hdf5 as well. */
-mm_status mm_recompute_states(struct mm_stored_states *stored, int64_t k, const struct mm_solver_options *options,
-                              const volatile int *stop, struct mm_state *states, struct mm_error *error);
+mm_status mm_evolution_recompute_states(struct mm_stored_states *stored, int64_t k,
+                                        const struct mm_solver_options *options, const volatile int *stop,
+                                        struct mm_state *states, struct mm_error *error);
 
 #endif

@@ -63,7 +63,7 @@ static void check_curves(struct mm_hdf5_file *there, const struct mm_evolution *
 {
     const struct mm_evolution_plan *plan = evolution->plan;
     const size_t per_curve = 2 * config->batch_count;
-    struct mm_array g, parameters;
+    struct mm_hdf5_array g, parameters;
     mm_hdf5_read_array(there, "/curve/g", 1, &g);
     mm_hdf5_read_array(there, "/curve/parameters", 3, &parameters);
     double *here = calloc(per_curve, sizeof *here);
@@ -79,8 +79,8 @@ static void check_curves(struct mm_hdf5_file *there, const struct mm_evolution *
     if (!same)
         mm_hdf5_fail(&there->hdf5, MM_ERROR_INPUT, "holds other protocols: their c, q or g differ");
     free(here);
-    mm_array_free(&g);
-    mm_array_free(&parameters);
+    mm_hdf5_array_free(&g);
+    mm_hdf5_array_free(&parameters);
 }
 
 /* Reads the states from which to go on; their number is that of the curves. */
@@ -89,7 +89,7 @@ static void read_states(struct mm_hdf5_file *there, size_t curves, int64_t colli
     struct mm_hdf5 *hdf5 = &there->hdf5;
     for (size_t c = 0; c < curves && hdf5->status == MM_OK; c++) {
         char path[48];
-        struct mm_array density;
+        struct mm_hdf5_array density;
         snprintf(path, sizeof path, "/resume/%zu", c);
         mm_hdf5_read_array(there, path, 2, &density);
         mm_hdf5_check_length(there, path, &density, 1, density.length[0]);

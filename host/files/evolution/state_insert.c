@@ -131,7 +131,7 @@ static void lengthen_levels(struct mm_hdf5 *hdf5, hid_t file, hsize_t levels)
 
 /* ------------------------------------------------------------------------------------------------ states */
 
-void mm_state_to_physical_gauge(const struct mm_state *state, double *pairs)
+void mm_evolution_physical_gauge(const struct mm_state *state, double *pairs)
 {
     const int levels = state->levels;
     for (int n = 0; n < levels; n++)
@@ -167,7 +167,7 @@ static void insert_density(struct mm_hdf5 *hdf5, hid_t file, size_t row, size_t 
     for (size_t c = 0; hdf5->status == MM_OK && c < curves; c++) {
         const size_t levels = (size_t)states[c].levels;
         memset(pairs, 0, 2 * row_doubles(&table) * sizeof *pairs);
-        mm_state_to_physical_gauge(&states[c], own);
+        mm_evolution_physical_gauge(&states[c], own);
         for (size_t n = 0; n < levels; n++)
             memcpy(&pairs[2 * n * width], &own[2 * n * levels], 2 * levels * sizeof *own);
         transfer(&table, 1, c, row, true, type, pairs);
@@ -215,8 +215,8 @@ static void insert_wigner(struct mm_hdf5 *hdf5, hid_t file, size_t row, size_t c
     close_table(&table);
 }
 
-void mm_state_insert(struct mm_hdf5 *hdf5, hid_t file, size_t row, int64_t k, size_t curves,
-                     const struct mm_state *states)
+void mm_evolution_insert_state(struct mm_hdf5 *hdf5, hid_t file, size_t row, int64_t k, size_t curves,
+                               const struct mm_state *states)
 {
     int levels = 0;
     for (size_t c = 0; c < curves; c++)

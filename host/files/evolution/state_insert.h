@@ -10,10 +10,10 @@
  *  @param row     of the new state; later rows move on by one
  *  @param states  [curves]
  *  Failures are remembered in *hdf5. */
-void mm_state_insert(struct mm_hdf5 *hdf5, hid_t file, size_t row, int64_t k, size_t curves,
-                     const struct mm_state *states);
+void mm_evolution_insert_state(struct mm_hdf5 *hdf5, hid_t file, size_t row, int64_t k, size_t curves,
+                               const struct mm_state *states);
 
 /** rho_nm = (-i)^(n-m) R_nm as pairs of real and imaginary parts, [levels][levels][2]. */
-void mm_state_to_physical_gauge(const struct mm_state *state, double *pairs);
+void mm_evolution_physical_gauge(const struct mm_state *state, double *pairs);
 
 #endif

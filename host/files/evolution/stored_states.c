@@ -72,7 +72,7 @@ mm_status mm_stored_states_open(struct mm_stored_states *stored, const char *pat
 mm_status mm_stored_states_close(struct mm_stored_states *stored)
 {
     struct mm_hdf5 *hdf5 = &stored->file.hdf5;
-    mm_array_free(&stored->k);
+    mm_hdf5_array_free(&stored->k);
     free(stored->buffer);
     mm_hdf5_close(hdf5, stored->density, H5Dclose, density_path);
     mm_hdf5_close(hdf5, stored->complex_type, H5Tclose, "complex number");

@@ -10,8 +10,8 @@ struct mm_stored_states {
     size_t curves;
     size_t states;
     size_t levels;
-    struct mm_array k; /* [states]: collisions that led to each */
-    hid_t density;     /* /state/density_matrix */
+    struct mm_hdf5_array k; /* [states]: collisions that led to each */
+    hid_t density;          /* /state/density_matrix */
     hid_t complex_type;
     void *buffer; /* of one state */
 };

@@ -45,7 +45,7 @@ static mm_status select_k(struct job *job, int64_t k)
     job->computed = calloc(stored->curves, sizeof *job->computed);
     if (job->computed == NULL)
         return mm_fail(job->error, MM_ERROR_MEMORY, "out of memory for the states");
-    return mm_recompute_states(stored, k, &request->solver, request->stop, job->computed, job->error);
+    return mm_evolution_recompute_states(stored, k, &request->solver, request->stop, job->computed, job->error);
 }
 
 /* Chooses the states asked for. */
@@ -69,7 +69,7 @@ static mm_status prepare_report(struct job *job)
 {
     struct mm_wigner_report *report = job->report;
     struct mm_hdf5 *hdf5 = &job->stored.file.hdf5;
-    struct mm_texts labels = {0};
+    struct mm_hdf5_texts labels = {0};
     mm_hdf5_read_texts(&job->stored.file, "/curve/label", &labels);
     if (hdf5->status == MM_OK && labels.count != job->stored.curves)
         mm_hdf5_fail(hdf5, MM_ERROR_INPUT, "/curve/label has the wrong shape");
@@ -86,9 +86,9 @@ static mm_status prepare_report(struct job *job)
 /* ------------------------------------------------------------------------------------------------ grid */
 
 /* The points of an axis that is there already and to be kept; none (count 0) else. */
-static void read_axis(struct job *job, const char *path, struct mm_array *axis)
+static void read_axis(struct job *job, const char *path, struct mm_hdf5_array *axis)
 {
-    *axis = (struct mm_array){0};
+    *axis = (struct mm_hdf5_array){0};
     if (!job->request->replace && mm_hdf5_has(&job->stored.file, "/state/wigner") &&
         mm_hdf5_has(&job->stored.file, path))
         mm_hdf5_read_array(&job->stored.file, path, 1, axis);
@@ -109,7 +109,7 @@ static double widest_state(struct job *job)
 }
 
 /* Half-width of an axis: as asked for, else as it is in the file if that is wide enough, else as needed. */
-static double choose_extent(double asked, const struct mm_array *present, double needed)
+static double choose_extent(double asked, const struct mm_hdf5_array *present, double needed)
 {
     const double there = present->count > 0 ? present->values[present->count - 1] : 0.0;
     if (asked > 0.0)
@@ -117,7 +117,7 @@ static double choose_extent(double asked, const struct mm_array *present, double
     return there >= needed ? there : needed;
 }
 
-static size_t choose_count(size_t asked, const struct mm_array *present)
+static size_t choose_count(size_t asked, const struct mm_hdf5_array *present)
 {
     if (asked > 0)
         return asked;
@@ -137,13 +137,14 @@ static mm_status allocate(struct job *job, size_t x_count, size_t p_count)
 }
 
 /* Whether an axis in the file has exactly these values. */
-static bool is_axis(const struct mm_array *axis, size_t count, const double *values)
+static bool is_axis(const struct mm_hdf5_array *axis, size_t count, const double *values)
 {
     return axis->count == count && memcmp(axis->values, values, count * sizeof *values) == 0;
 }
 
 /* Refuses to replace Wigner functions on another grid unasked. */
-static mm_status check_grid(struct job *job, bool keeps, const struct mm_array *x, const struct mm_array *p)
+static mm_status check_grid(struct job *job, bool keeps, const struct mm_hdf5_array *x,
+                            const struct mm_hdf5_array *p)
 {
     if (keeps || job->request->output != NULL || x->count == 0 || p->count == 0)
         return MM_OK;
@@ -158,7 +159,7 @@ static mm_status lay_grid(struct job *job, bool *keeps)
 {
     const struct mm_wigner_request *request = job->request;
     struct mm_wigner_report *report = job->report;
-    struct mm_array x, p;
+    struct mm_hdf5_array x, p;
     read_axis(job, "/state/x", &x);
     read_axis(job, "/state/p", &p);
     const double widest = request->x_extent > 0.0 && request->p_extent > 0.0 ? 0.0 : widest_state(job);
@@ -175,8 +176,8 @@ static mm_status lay_grid(struct job *job, bool *keeps)
         *keeps = is_axis(&x, job->grid.x_count, job->x) && is_axis(&p, job->grid.p_count, job->p);
         status = check_grid(job, *keeps, &x, &p);
     }
-    mm_array_free(&x);
-    mm_array_free(&p);
+    mm_hdf5_array_free(&x);
+    mm_hdf5_array_free(&p);
     return status;
 }
 

@@ -106,7 +106,7 @@ void mm_wigner_table_begin(struct mm_wigner_table *table, const struct mm_output
     if (table->file < 0)
         return;
     if (inserted->states != NULL)
-        mm_state_insert(hdf5, table->file, inserted->row, inserted->k, shape->curves, inserted->states);
+        mm_evolution_insert_state(hdf5, table->file, inserted->row, inserted->k, shape->curves, inserted->states);
     table->group = mm_hdf5_check(hdf5, H5Gopen2(table->file, "/state", H5P_DEFAULT), "open group", "/state");
     if (shape->keeps)
         table->wigner =

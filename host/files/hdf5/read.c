@@ -59,7 +59,7 @@ static hid_t open_dataset(struct mm_hdf5_file *file, const char *path)
 }
 
 /* Finds the shape of a dataset; false after a failure. */
-static bool find_shape(struct mm_hdf5_file *file, const char *path, hid_t dataset, struct mm_array *array)
+static bool find_shape(struct mm_hdf5_file *file, const char *path, hid_t dataset, struct mm_hdf5_array *array)
 {
     hsize_t length[MM_ARRAY_RANK_MAX] = {0};
     hid_t space = mm_hdf5_check(&file->hdf5, H5Dget_space(dataset), "open dataset", path);
@@ -78,10 +78,10 @@ static bool find_shape(struct mm_hdf5_file *file, const char *path, hid_t datase
     return file->hdf5.status == MM_OK;
 }
 
-void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct mm_array *array)
+void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct mm_hdf5_array *array)
 {
     struct mm_hdf5 *hdf5 = &file->hdf5;
-    *array = (struct mm_array){0};
+    *array = (struct mm_hdf5_array){0};
     hid_t dataset = open_dataset(file, path);
     if (dataset >= 0 && find_shape(file, path, dataset, array)) {
         array->values = calloc(array->count + 1, sizeof *array->values); /* + 1: never an empty request */
@@ -93,35 +93,35 @@ void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct 
     }
     mm_hdf5_close(hdf5, dataset, H5Dclose, path);
     if (hdf5->status != MM_OK)
-        mm_array_free(array);
+        mm_hdf5_array_free(array);
 }
 
-void mm_hdf5_read_array(struct mm_hdf5_file *file, const char *path, int rank, struct mm_array *array)
+void mm_hdf5_read_array(struct mm_hdf5_file *file, const char *path, int rank, struct mm_hdf5_array *array)
 {
     mm_hdf5_read_any_array(file, path, array);
     if (file->hdf5.status == MM_OK && array->rank != rank) {
         fail_on(file, path, "has the wrong number of dimensions");
-        mm_array_free(array);
+        mm_hdf5_array_free(array);
     }
 }
 
-void mm_hdf5_check_length(struct mm_hdf5_file *file, const char *path, const struct mm_array *array, int dimension,
-                          size_t length)
+void mm_hdf5_check_length(struct mm_hdf5_file *file, const char *path, const struct mm_hdf5_array *array,
+                          int dimension, size_t length)
 {
     if (file->hdf5.status == MM_OK && array->length[dimension] != length)
         fail_on(file, path, "has the wrong shape");
 }
 
-void mm_array_free(struct mm_array *array)
+void mm_hdf5_array_free(struct mm_hdf5_array *array)
 {
     free(array->values);
-    *array = (struct mm_array){0};
+    *array = (struct mm_hdf5_array){0};
 }
 
 /* ---------------------------------------------------------------------------------------------- texts */
 
 /* Copies the texts that HDF5 owns; false if there is no memory. */
-static bool copy_texts(size_t count, char *const *from, struct mm_texts *texts)
+static bool copy_texts(size_t count, char *const *from, struct mm_hdf5_texts *texts)
 {
     texts->texts = calloc(count + 1, sizeof *texts->texts);
     texts->count = texts->texts == NULL ? 0 : count;
@@ -133,11 +133,11 @@ static bool copy_texts(size_t count, char *const *from, struct mm_texts *texts)
     return texts->texts != NULL;
 }
 
-void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_texts *texts)
+void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_hdf5_texts *texts)
 {
     struct mm_hdf5 *hdf5 = &file->hdf5;
-    struct mm_array shape = {0};
-    *texts = (struct mm_texts){0};
+    struct mm_hdf5_array shape = {0};
+    *texts = (struct mm_hdf5_texts){0};
     hid_t dataset = open_dataset(file, path);
     if (dataset < 0 || !find_shape(file, path, dataset, &shape)) {
         mm_hdf5_close(hdf5, dataset, H5Dclose, path);
@@ -161,13 +161,13 @@ void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_t
     mm_hdf5_close(hdf5, type, H5Tclose, path);
     mm_hdf5_close(hdf5, dataset, H5Dclose, path);
     if (hdf5->status != MM_OK)
-        mm_texts_free(texts);
+        mm_hdf5_texts_free(texts);
 }
 
-void mm_texts_free(struct mm_texts *texts)
+void mm_hdf5_texts_free(struct mm_hdf5_texts *texts)
 {
     for (size_t i = 0; i < texts->count; i++)
         free(texts->texts[i]);
     free(texts->texts);
-    *texts = (struct mm_texts){0};
+    *texts = (struct mm_hdf5_texts){0};
 }

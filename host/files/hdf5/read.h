@@ -30,8 +30,8 @@ bool mm_hdf5_has(const struct mm_hdf5_file *file, const char *path);
 
 enum { MM_ARRAY_RANK_MAX = 5 };
 
-/** An array of numbers, row-major, with its shape. Free with mm_array_free. */
-struct mm_array {
+/** An array of numbers, row-major, with its shape. Free with mm_hdf5_array_free. */
+struct mm_hdf5_array {
     int rank;
     size_t length[MM_ARRAY_RANK_MAX];
     size_t count; /* of all elements */
@@ -43,26 +43,26 @@ struct mm_array {
  *  @param rank  that it must have
  *  @param array out; empty (count 0) after a failure
  *  A missing dataset, another rank or another type is the failure "PATH: .." with MM_ERROR_INPUT. */
-void mm_hdf5_read_array(struct mm_hdf5_file *file, const char *path, int rank, struct mm_array *array);
+void mm_hdf5_read_array(struct mm_hdf5_file *file, const char *path, int rank, struct mm_hdf5_array *array);
 
 /** The same for any rank up to MM_ARRAY_RANK_MAX. */
-void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct mm_array *array);
+void mm_hdf5_read_any_array(struct mm_hdf5_file *file, const char *path, struct mm_hdf5_array *array);
 
 /** Records the failure "PATH: has the wrong shape" unless dimension `dimension` of the array has this length. */
-void mm_hdf5_check_length(struct mm_hdf5_file *file, const char *path, const struct mm_array *array, int dimension,
-                          size_t length);
+void mm_hdf5_check_length(struct mm_hdf5_file *file, const char *path, const struct mm_hdf5_array *array,
+                          int dimension, size_t length);
 
-void mm_array_free(struct mm_array *array);
+void mm_hdf5_array_free(struct mm_hdf5_array *array);
 
-/** Texts of a one-dimensional dataset. Free with mm_texts_free. */
-struct mm_texts {
+/** Texts of a one-dimensional dataset. Free with mm_hdf5_texts_free. */
+struct mm_hdf5_texts {
     size_t count;
     char **texts; /* [count], never NULL */
 };
 
 /** Reads a one-dimensional dataset of texts of variable length. */
-void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_texts *texts);
+void mm_hdf5_read_texts(struct mm_hdf5_file *file, const char *path, struct mm_hdf5_texts *texts);
 
-void mm_texts_free(struct mm_texts *texts);
+void mm_hdf5_texts_free(struct mm_hdf5_texts *texts);
 
 #endif

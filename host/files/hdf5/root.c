@@ -133,7 +133,7 @@ static int find_text(const char *name)
     return i;
 }
 
-bool mm_root_describes(hid_t file, const char *name)
+bool mm_hdf5_root_describes(hid_t file, const char *name)
 {
     return find_text(name) < TEXTS && H5Aexists(file, DESCRIPTION) > 0;
 }
@@ -161,7 +161,7 @@ static char *read_described(struct mm_hdf5 *hdf5, hid_t file, const char *name)
 char *mm_hdf5_read_text(struct mm_hdf5 *hdf5, hid_t object, const char *name)
 {
     char *text = NULL;
-    if (hdf5->status == MM_OK && mm_root_describes(object, name))
+    if (hdf5->status == MM_OK && mm_hdf5_root_describes(object, name))
         return read_described(hdf5, object, name);
     hid_t type = mm_hdf5_text_type(hdf5);
     mm_hdf5_read_attribute(hdf5, object, name, type, &text);

@@ -23,7 +23,7 @@ struct mm_file_root {
 void mm_hdf5_write_root(struct mm_hdf5 *hdf5, hid_t file, const struct mm_file_root *root);
 
 /** Whether the root of a file describes itself with a text of that name in a form that can be checked. */
-bool mm_root_describes(hid_t file, const char *name);
+bool mm_hdf5_root_describes(hid_t file, const char *name);
 
 /** Opens a file and finds its kind; a file of another program is refused with MM_ERROR_INPUT. After success or
  *  failure of later calls, mm_hdf5_file_close ends it; after a failure here nothing needs to be closed.

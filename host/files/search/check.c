@@ -106,12 +106,12 @@ static void compare_group(struct mm_hdf5_file *expected, struct mm_hdf5_file *fo
 /* The axis of /chains counts its rows; the checksums of the rows do not cover it. */
 static void check_row_numbers(struct mm_hdf5_file *found)
 {
-    struct mm_array numbers;
+    struct mm_hdf5_array numbers;
     mm_hdf5_read_array(found, "/chains/chain", 1, &numbers);
     for (size_t i = 0; i < numbers.count; i++)
         if (numbers.values[i] != (double)i)
             mm_hdf5_fail(&found->hdf5, MM_ERROR_INPUT, "/chains/chain does not count the rows");
-    mm_array_free(&numbers);
+    mm_hdf5_array_free(&numbers);
 }
 
 /* Creates an HDF5 file that never reaches the disk. HDF5 would first read a file of that name into memory, so it is
@@ -150,7 +150,7 @@ mm_status mm_result_file_check(const char *path, struct mm_chain_source *source,
     struct mm_result_writer writer = {.source = source};
     mm_hdf5_begin(&writer.hdf5, path, MM_ERROR_HDF5, error);
     writer.file = create_in_memory(&writer.hdf5);
-    mm_write_groups(&writer, false);
+    mm_result_write_groups(&writer, false);
     struct mm_hdf5_file expected = {.hdf5 = writer.hdf5, .file = writer.file};
     mm_status compared = expected.hdf5.status;
     if (compared == MM_OK)

@@ -23,7 +23,7 @@
 #include "files/hdf5/root.h"
 #include "files/hdf5/read.h"
 #include "files/hdf5/write.h"
-#include "files/search/fold.h"
+#include "files/search/file.h"
 #include "files/search/tables.h"
 #include "chain/results.h"
 
@@ -147,7 +147,7 @@ static void write_protocol(struct mm_result_writer *writer)
 
 /* ----------------------------------------------------------------------------------------------- file */
 
-void mm_write_groups(struct mm_result_writer *writer, bool chains)
+void mm_result_write_groups(struct mm_result_writer *writer, bool chains)
 {
     struct mm_hdf5 *hdf5 = &writer->hdf5;
     writer->batch = writer->parameter = -1;
@@ -156,8 +156,8 @@ void mm_write_groups(struct mm_result_writer *writer, bool chains)
     write_grid(writer);
     write_protocol(writer);
     if (chains)
-        mm_write_chains(writer);
-    mm_write_best(writer);
+        mm_result_write_chains(writer);
+    mm_result_write_best(writer);
     for (int axis = 0; axis < MM_AXES; axis++)
         mm_hdf5_close(hdf5, writer->axes[axis], H5Dclose,
                       mm_grid_axis(writer->source->config, (enum mm_axis_number)axis).name);
@@ -165,8 +165,8 @@ void mm_write_groups(struct mm_result_writer *writer, bool chains)
     mm_hdf5_close(hdf5, writer->parameter, H5Dclose, "parameter");
 }
 
-mm_status mm_result_file_fold(const char *path, struct mm_chain_source *source, const struct mm_run_info *info,
-                              bool replace, struct mm_error *error)
+mm_status mm_result_file_write_source(const char *path, struct mm_chain_source *source,
+                                      const struct mm_run_info *info, bool replace, struct mm_error *error)
 {
     struct mm_output_file output = {0};
     struct mm_result_writer writer = {.source = source};
@@ -177,7 +177,7 @@ mm_status mm_result_file_fold(const char *path, struct mm_chain_source *source, 
     writer.file = mm_hdf5_create_on_disk(&writer.hdf5, &output, &writer.disk);
     if (writer.hdf5.status == MM_OK) {
         write_root(&writer, info);
-        mm_write_groups(&writer, true);
+        mm_result_write_groups(&writer, true);
     }
     mm_hdf5_close_on_disk(&writer.hdf5, writer.file, &writer.disk);
     status = mm_hdf5_end(&writer.hdf5);
@@ -194,5 +194,5 @@ mm_status mm_result_file_write(const char *path, const struct mm_config *config,
 {
     struct mm_results_view view = {config, results};
     struct mm_chain_source source = mm_results_source(&view);
-    return mm_result_file_fold(path, &source, info, replace, error);
+    return mm_result_file_write_source(path, &source, info, replace, error);
 }

@@ -1,8 +1,8 @@
 /* reader.c - the rows of a result file, as records.
  *
  * Rows are read a chunk of all columns at a time and kept, so that rows asked for one by one are not read again and
- * again. What is sound is told by the checksum of each row, which mm_record_check compares, and which finds what
- * those of HDF5 miss. Rows of a chunk that cannot even be unpacked become zeros.
+ * again. What is sound is told by the checksum of each row, which mm_chain_record_check compares, and which finds
+ * what those of HDF5 miss. Rows of a chunk that cannot even be unpacked become zeros.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static void read_description(struct mm_result_reader *reader)
     int8_t complete = 0;
     if (file->kind != MM_FILE_SEARCH)
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "is not the result of a search");
-    else if (!mm_root_describes(file->file, "configuration"))
+    else if (!mm_hdf5_root_describes(file->file, "configuration"))
         mm_hdf5_fail(&file->hdf5, MM_ERROR_INPUT, "has no checksums: it is damaged, or of an earlier version");
     if (file->hdf5.status != MM_OK)
         return;
@@ -114,7 +114,7 @@ static void open_column(struct mm_result_reader *reader, const struct mm_chain_c
         .size = mm_chain_column_size(is, reader->batch_count),
         .rank = is->kind == MM_CHAIN_COLUMN_PARAMETERS ? 3 : 1,
         .dataset = mm_hdf5_check(hdf5, H5Dopen2(reader->file.file, path, H5P_DEFAULT), "open dataset", path),
-        .type = mm_chain_column_type(hdf5, is->kind),
+        .type = mm_result_column_type(hdf5, is->kind),
     };
     hid_t space = mm_hdf5_check(hdf5, H5Dget_space(column->dataset), "open dataset", path);
     if (hdf5->status == MM_OK &&
@@ -141,7 +141,7 @@ static void find_shape(struct mm_result_reader *reader)
     if (hdf5->status == MM_OK) {
         reader->rows = (int64_t)length[0];
         reader->batch_count = length[1];
-        reader->record_size = mm_record_size(reader->batch_count);
+        reader->record_size = mm_chain_record_size(reader->batch_count);
         reader->block_rows = chunk_rows(hdf5, dataset, reader->rows);
     }
     mm_hdf5_close(hdf5, space, H5Sclose, path);
@@ -303,7 +303,7 @@ mm_status mm_result_reader_read(struct mm_result_reader *reader, const struct mm
             break;
         memcpy(record, reader->records + (size_t)(row - reader->first) * reader->record_size, reader->record_size);
         struct mm_chain chain;
-        mm_record_place(config->batch_count, record, &chain);
+        mm_chain_record_place(config->batch_count, record, &chain);
         int64_t number = mm_grid_index_of(config, &chain);
         memcpy(record, &number, sizeof number);
     }

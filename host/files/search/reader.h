@@ -25,11 +25,11 @@ const struct mm_result_description *mm_result_reader_description(const struct mm
 /** Number of rows of /chains. */
 int64_t mm_result_reader_rows(const struct mm_result_reader *reader);
 
-/** Reads rows [first, first + count) as records, with the checksums that the file holds: mm_record_check tells
- * which are sound. Rows of a part of the file that cannot be read (its own checksum is wrong) become zeros, which
- * are not.
+/** Reads rows [first, first + count) as records, with the checksums that the file holds: mm_chain_record_check
+ * tells which are sound. Rows of a part of the file that cannot be read (its own checksum is wrong) become zeros,
+ * which are not.
  *  @param config   of the run (the number of a chain depends on it)
- *  @param records  [count][mm_record_size], out */
+ *  @param records  [count][mm_chain_record_size], out */
 mm_status mm_result_reader_read(struct mm_result_reader *reader, const struct mm_config *config, int64_t first,
                                 int64_t count, unsigned char *records, struct mm_error *error);
 

@@ -14,11 +14,11 @@ enum { BLOCK_ROWS = 256 /* records read at once */ };
 static bool take_record(const struct mm_config *config, uint64_t fingerprint, const unsigned char *record,
                         struct mm_results *results)
 {
-    int64_t index = mm_record_check(fingerprint, config, record);
+    int64_t index = mm_chain_record_check(fingerprint, config, record);
     if (index < 0)
         return false;
     struct mm_chain *chain = mm_results_claim(results, config, index);
-    mm_record_unpack(results->batch_count, record, mm_results_initial(results, index), chain);
+    mm_chain_record_unpack(results->batch_count, record, mm_results_initial(results, index), chain);
     return true;
 }
 
@@ -26,7 +26,7 @@ static mm_status read_chains(struct mm_result_reader *reader, const struct mm_co
                              struct mm_results *results, int64_t *damaged, struct mm_error *error)
 {
     uint64_t fingerprint = mm_run_fingerprint(config);
-    size_t size = mm_record_size(config->batch_count);
+    size_t size = mm_chain_record_size(config->batch_count);
     int64_t rows = mm_result_reader_rows(reader);
     unsigned char *records = malloc(BLOCK_ROWS * size);
     mm_status status =

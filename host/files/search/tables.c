@@ -1,8 +1,8 @@
 /* tables.c - the tables of a result file, written block by block: /chains and /best.
  *
- * The rows of a table run along one dimension (chain) or the axes of the grid. Chains are read once, as packed records,
- * some thousand at a time (chain/record.h); every column takes its part of these into a block of its own, which is
- * one chunk of its dataset. So memory does not grow with the number of chains.
+ * The rows of a table run along one dimension (chain) or the axes of the grid. Chains are read once, as packed
+ * records, some thousand at a time (chain/record.h); every column takes its part of these into a block of its own,
+ * which is one chunk of its dataset. So memory does not grow with the number of chains.
  *
  * Doubles are not compressed: measured with 10^6 chains of two batches, that would make 132 MB of 171 MB and take
  * four times as long. Integers shrink to a tenth.
@@ -71,7 +71,7 @@ static void add_column(struct table *table, const struct mm_chain_column *is, si
     if (table->columns == NULL)
         return;
     struct column *column = &table->columns[table->column_count++];
-    *column = (struct column){.is = *is, .offset = offset, .type = mm_chain_column_type(hdf5, is->kind)};
+    *column = (struct column){.is = *is, .offset = offset, .type = mm_result_column_type(hdf5, is->kind)};
     struct mm_dataset dataset = {
         .group = table->group,
         .name = is->name,
@@ -130,7 +130,7 @@ static void open_table(struct table *table, const char *name)
 {
     struct mm_hdf5 *hdf5 = &table->writer->hdf5;
     table->batch_count = table->writer->source->config->batch_count;
-    table->record_size = mm_record_size(table->batch_count);
+    table->record_size = mm_chain_record_size(table->batch_count);
     table->row_size = table->record_size + sizeof(struct numbers);
     size_t rows = choose_block(table);
     table->length[table->rank] = table->block[table->rank] = table->batch_count;
@@ -248,7 +248,7 @@ static void write_chain_rows(struct table *table)
     }
 }
 
-void mm_write_chains(struct mm_result_writer *writer)
+void mm_result_write_chains(struct mm_result_writer *writer)
 {
     static const struct mm_chain_column crc = {
         "crc32", MM_CHAIN_COLUMN_UINT32,
@@ -338,7 +338,7 @@ static void write_best_rows(struct table *table)
     }
 }
 
-void mm_write_best(struct mm_result_writer *writer)
+void mm_result_write_best(struct mm_result_writer *writer)
 {
     const struct mm_config *config = writer->source->config;
     struct table table = {.writer = writer, .rank = MM_AXES};

@@ -17,12 +17,12 @@ struct mm_result_writer {
 
 /** Writes the groups of the file (layout: files/search/file.c).
  *  @param chains  whether /chains too, or only what follows from them and the configuration */
-void mm_write_groups(struct mm_result_writer *writer, bool chains);
+void mm_result_write_groups(struct mm_result_writer *writer, bool chains);
 
 /** Writes /chains: one row a chain of the source. */
-void mm_write_chains(struct mm_result_writer *writer);
+void mm_result_write_chains(struct mm_result_writer *writer);
 
 /** Writes /best: the best chain of each grid point. */
-void mm_write_best(struct mm_result_writer *writer);
+void mm_result_write_best(struct mm_result_writer *writer);
 
 #endif

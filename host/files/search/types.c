@@ -17,7 +17,7 @@ static hid_t status_type(struct mm_hdf5 *hdf5)
     return type;
 }
 
-hid_t mm_chain_column_type(struct mm_hdf5 *hdf5, enum mm_chain_column_kind kind)
+hid_t mm_result_column_type(struct mm_hdf5 *hdf5, enum mm_chain_column_kind kind)
 {
     switch (kind) {
     case MM_CHAIN_COLUMN_INT32:

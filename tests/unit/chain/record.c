@@ -10,8 +10,8 @@ static void every_bit_of_a_chain_comes_back(void **state)
         struct mm_chain written = make_up_chain(&bench->config, i, written_parameters);
         struct mm_chain read;
         const unsigned char *record = bench->records + (size_t)i * bench->record_size;
-        assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), i);
-        mm_record_unpack(BATCHES, record, read_parameters, &read);
+        assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), i);
+        mm_chain_record_unpack(BATCHES, record, read_parameters, &read);
         assert_same_chain(&written, &read, BATCHES);
     }
 }
@@ -22,10 +22,10 @@ static void every_flipped_bit_is_found(void **state)
     unsigned char *record = bench->records + 5 * bench->record_size;
     for (size_t bit = 0; bit < 8 * bench->record_size; bit++) {
         record[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), -1);
+        assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), -1);
         record[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), 5);
+    assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), 5);
 }
 
 static void records_of_another_run_are_refused(void **state)
@@ -37,7 +37,7 @@ static void records_of_another_run_are_refused(void **state)
     read_config(text, &other);
     uint64_t fingerprint = mm_run_fingerprint(&other);
     assert_true(fingerprint != bench->fingerprint);
-    assert_int_equal(mm_record_check(fingerprint, &other, bench->records), -1);
+    assert_int_equal(mm_chain_record_check(fingerprint, &other, bench->records), -1);
     mm_config_free(&other);
 }
 
@@ -51,14 +51,14 @@ static void records_out_of_place_are_refused(void **state)
     assert_non_null(record);
     const int64_t wrong[] = {-1, 7, bench->record_count, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        mm_record_pack(bench->fingerprint, BATCHES, wrong[i], &chain, record);
-        assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), -1);
+        mm_chain_record_pack(bench->fingerprint, BATCHES, wrong[i], &chain, record);
+        assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), -1);
     }
     const enum mm_stop_reason unfinished[] = {MM_RUNNING, (enum mm_stop_reason)6, (enum mm_stop_reason) - 1};
     for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++) {
         chain.status = unfinished[i];
-        mm_record_pack(bench->fingerprint, BATCHES, 6, &chain, record);
-        assert_int_equal(mm_record_check(bench->fingerprint, &bench->config, record), -1);
+        mm_chain_record_pack(bench->fingerprint, BATCHES, 6, &chain, record);
+        assert_int_equal(mm_chain_record_check(bench->fingerprint, &bench->config, record), -1);
     }
     free(record);
 }

@@ -379,15 +379,15 @@ static void recorded_numbers(void **state)
     /* 10^(1/4) = 1.78, 10^(2/4) = 3.16, 10^(3/4) = 5.62, 10^(1/4 + 1) = 17.8, 31.6, 56.2 */
     static const int64_t expected[] = {0, 1, 2, 3, 6, 10, 18, 32, 56, 77};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-        assert_int_equal(k = mm_record_next(&plan, k), expected[i]);
-    assert_true(mm_record_count(&plan, 0, 77) >= 9);
+        assert_int_equal(k = mm_evolution_next_record(&plan, k), expected[i]);
+    assert_true(mm_evolution_record_count(&plan, 0, 77) >= 9);
     plan.per_decade = 0;
     plan.every = 30;
     k = -1;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        assert_int_equal(k = mm_record_next(&plan, k), steps[i]);
+        assert_int_equal(k = mm_evolution_next_record(&plan, k), steps[i]);
     plan.every = 1000;
-    assert_int_equal(mm_record_next(&plan, 0), 77);
+    assert_int_equal(mm_evolution_next_record(&plan, 0), 77);
 }
 
 /* Everything a round holds agrees with the solver, on any number of threads, with a space that grows. */

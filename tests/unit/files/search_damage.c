@@ -89,14 +89,14 @@ static void read_sample(struct sample *sample)
     struct mm_result_reader *reader = open_reader(sample);
     sample->rows = mm_result_reader_rows(reader);
     assert_int_equal(sample->rows, mm_config_chains(&sample->config));
-    sample->record_size = mm_record_size(sample->config.batch_count);
+    sample->record_size = mm_chain_record_size(sample->config.batch_count);
     sample->records = malloc((size_t)sample->rows * sample->record_size);
     assert_non_null(sample->records);
     assert_int_equal(mm_result_reader_read(reader, &sample->config, 0, sample->rows, sample->records, NULL), MM_OK);
     mm_result_reader_close(reader);
     for (int64_t i = 0; i < sample->rows; i++)
-        assert_int_equal(mm_record_check(sample->fingerprint, &sample->config,
-                                         sample->records + (size_t)i * sample->record_size),
+        assert_int_equal(mm_chain_record_check(sample->fingerprint, &sample->config,
+                                               sample->records + (size_t)i * sample->record_size),
                          i);
     sample->descriptor = open(sample->path, O_RDWR);
     assert_int_equal(fstat(sample->descriptor, &status), 0);
@@ -149,7 +149,7 @@ static enum outcome read_damaged(const struct sample *sample, unsigned char *rec
     mm_result_reader_close(reader);
     for (int64_t i = 0; same && !refused && i < sample->rows; i++) {
         const unsigned char *record = records + (size_t)i * sample->record_size;
-        int64_t index = mm_record_check(sample->fingerprint, &sample->config, record);
+        int64_t index = mm_chain_record_check(sample->fingerprint, &sample->config, record);
         found += index >= 0;
         same = index < 0 ||
                memcmp(record, sample->records + (size_t)index * sample->record_size, sample->record_size) == 0;
@@ -284,7 +284,7 @@ static void costs_rows(const char *column, int64_t first, int64_t end)
     for (int64_t i = 0; i < sample.rows; i++) {
         bool lost = i - chunk >= first && i - chunk < (end < 0 ? chunk : end);
         const unsigned char *record = records + (size_t)i * sample.record_size;
-        assert_int_equal(mm_record_check(sample.fingerprint, &sample.config, record), lost ? -1 : i);
+        assert_int_equal(mm_chain_record_check(sample.fingerprint, &sample.config, record), lost ? -1 : i);
     }
     mm_result_reader_close(reader);
     free(records);

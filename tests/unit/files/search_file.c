@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "files/search/fold.h"
+#include "files/search/file.h"
 #include "files/search/reader.h"
 #include "chain/grid.h"
 #include "chain/results.h"
@@ -239,7 +239,8 @@ static mm_status make_up_records(void *context, size_t count, const int64_t *ind
             .status = MM_CONVERGED_FTOL,
         };
         mm_grid_place(config, indices[i], &chain);
-        mm_record_pack(mm_run_fingerprint(config), 1, indices[i], &chain, records + i * mm_record_size(1));
+        mm_chain_record_pack(mm_run_fingerprint(config), 1, indices[i], &chain,
+                             records + i * mm_chain_record_size(1));
     }
     return MM_OK;
 }
@@ -261,13 +262,13 @@ static long memory_of(const struct folder *folder, int couplings)
         struct mm_result_reader *reader = NULL;
         unsigned char record[512];
         int64_t found = 0;
-        if (mm_result_file_fold(folder->file, &source, &run_info, true, &error) != MM_OK ||
+        if (mm_result_file_write_source(folder->file, &source, &run_info, true, &error) != MM_OK ||
             mm_result_reader_open(&reader, folder->file, &error) != MM_OK)
             _exit(1);
         int64_t rows = mm_result_reader_rows(reader);
         for (int64_t i = 0; i < rows; i++)
             found += mm_result_reader_read(reader, &config, i, 1, record, &error) == MM_OK &&
-                     mm_record_check(mm_run_fingerprint(&config), &config, record) == i;
+                     mm_chain_record_check(mm_run_fingerprint(&config), &config, record) == i;
         mm_result_reader_close(reader);
         _exit(found == mm_config_chains(&config) ? 0 : 2);
     }

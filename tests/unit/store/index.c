@@ -39,7 +39,7 @@ static void pack(struct fixture *fixture, int64_t index, double loss)
     double storage[4];
     struct mm_chain chain = made_up_chain(&fixture->config, index, storage);
     chain.evaluation.loss = loss;
-    mm_record_pack(fixture->index.fingerprint, 1, index, &chain, fixture->record);
+    mm_chain_record_pack(fixture->index.fingerprint, 1, index, &chain, fixture->record);
 }
 
 /* Learns a chain that lies in a source, in the row of its number. */

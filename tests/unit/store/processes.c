@@ -170,7 +170,7 @@ static void tasks_work_beside_each_other(void **state)
     assert_int_equal(list_folder(run.folder, NULL, 0, NULL), 2); /* the other task's journal stays */
     assert_int_equal(kill(holder, SIGKILL), 0);
     assert_true(WIFSIGNALED(end_of(holder)));
-    must(mm_store_fold(run.file, &made_up_run, NULL, NULL, NULL, &error), &error);
+    must(mm_store_fold_run(run.file, &made_up_run, NULL, NULL, NULL, &error), &error);
     assert_int_equal(list_folder(run.folder, NULL, 0, NULL), 1);
     assert_on_disk(&run, 0, 10, 1);
     end_run(&run);

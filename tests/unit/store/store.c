@@ -218,7 +218,7 @@ static void one_backend_a_run(void **state)
     mm_store_close(store);
     options.backend = "cpu";
     assert_refused(&run, &options, MM_ERROR_INPUT, "'cuda'", "'cpu'");
-    must(mm_store_fold(run.file, &made_up_run, NULL, NULL, NULL, NULL), NULL);
+    must(mm_store_fold_run(run.file, &made_up_run, NULL, NULL, NULL, NULL), NULL);
     must(mm_store_backend(run.file, &run.config, backend, NULL), NULL);
     assert_string_equal(backend, "cuda");
     assert_refused(&run, &options, MM_ERROR_INPUT, "'cuda'", "'cpu'");
@@ -245,7 +245,7 @@ static void damaged_records_are_computed_again(void **state)
     (void)state;
     struct run run = begin_run(small_search);
     char journal[400];
-    long size = (long)mm_record_size(run.config.batch_count);
+    long size = (long)mm_chain_record_size(run.config.batch_count);
     struct mm_store *store = open_simply(&run);
     append_chains(&run, store, 0, 8, 1);
     settle(store);
@@ -338,7 +338,7 @@ static void damaged_header_is_left_alone(void **state)
     mm_store_close(store);
     find_file(&run, ".journal.", journal);
     assert_int_equal(stat(journal, &file), 0);
-    for (long at = 4 * (long)mm_record_size(run.config.batch_count) + 1; at < file.st_size; at += 10)
+    for (long at = 4 * (long)mm_chain_record_size(run.config.batch_count) + 1; at < file.st_size; at += 10)
         damage(journal, at, false);
     for (int i = 1; i <= 2; i++) {
         store = open_simply(&run);
@@ -438,7 +438,7 @@ static void contradicting_journals_are_refused(void **state)
     snprintf(to, sizeof to, "%s%s", run.folder, strrchr(from, '/'));
     assert_int_equal(rename(from, to), 0);
     assert_refused(&run, &options, MM_ERROR_INPUT, run.file, to);
-    assert_int_equal(mm_store_fold(run.file, &made_up_run, NULL, NULL, NULL, NULL), MM_ERROR_INPUT);
+    assert_int_equal(mm_store_fold_run(run.file, &made_up_run, NULL, NULL, NULL, NULL), MM_ERROR_INPUT);
     assert_int_equal(list_folder(run.folder, NULL, 0, NULL), 2); /* nothing was changed */
     assert_int_equal(unlink(to), 0);
     assert_on_disk(&run, 0, 16, 2);
@@ -464,7 +464,7 @@ static void wrong_parts_are_refused(void **state)
     assert_int_equal(mm_store_merge(2, missing, output, false, &made_up_run, NULL, NULL, NULL, &error),
                      MM_ERROR_INPUT);
     assert_mentions(error.message, missing[1], "No such file");
-    assert_int_equal(mm_store_fold(missing[1], &made_up_run, NULL, NULL, NULL, &error), MM_ERROR_INPUT);
+    assert_int_equal(mm_store_fold_run(missing[1], &made_up_run, NULL, NULL, NULL, &error), MM_ERROR_INPUT);
     assert_int_equal(list_folder(run.folder, NULL, 0, NULL), 1);
     end_run(&run);
     end_run(&other);
@@ -669,7 +669,7 @@ static void others_may_fold(void **state)
     struct mm_store *store = open_simply(&run);
     append_chains(&run, store, 0, 6, 1);
     settle(store);
-    must(mm_store_fold(run.file, &made_up_run, NULL, NULL, NULL, &error), &error);
+    must(mm_store_fold_run(run.file, &made_up_run, NULL, NULL, NULL, &error), &error);
     find_file(&run, ".journal.", journal); /* it is alive, and stays */
     assert_on_disk(&run, 0, 6, 1);
     assert_holds(&run, store, 0, 6, 1);
