@@ -14,7 +14,7 @@ mm_status mm_figure_create(struct mm_figure *figure, size_t rows, size_t columns
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for a figure of %zu x %zu panels", rows, columns);
     for (size_t i = 0; i < rows * columns; i++) {
         struct mm_panel *panel = &figure->panels[i];
-        struct mm_axis *axes[] = {&panel->x, &panel->y, &panel->colour};
+        struct mm_figure_axis *axes[] = {&panel->x, &panel->y, &panel->colour};
         for (size_t a = 0; a < sizeof axes / sizeof axes[0]; a++)
             axes[a]->minimum = axes[a]->maximum = NAN;
         panel->aspect = 0.62;
@@ -64,7 +64,7 @@ struct mm_series *mm_panel_add(struct mm_panel *panel, enum mm_mark mark, int co
     return series;
 }
 
-mm_status mm_axis_add_tick(struct mm_axis *axis, double at, const char *text, struct mm_error *error)
+mm_status mm_figure_axis_add_tick(struct mm_figure_axis *axis, double at, const char *text, struct mm_error *error)
 {
     struct mm_tick *grown = realloc(axis->ticks, (axis->tick_count + 1) * sizeof *grown);
     if (grown == NULL)

@@ -45,7 +45,7 @@ struct mm_tick {
 };
 
 /** One axis. */
-struct mm_axis {
+struct mm_figure_axis {
     const char *text; /* symbol and units in gnuplot's enhanced text */
     bool logarithmic;
     double minimum; /* NaN: from the data */
@@ -63,9 +63,9 @@ enum mm_palette {
 /** One coordinate system. */
 struct mm_panel {
     char title[MM_LABEL_SIZE]; /* plain text, may be "" */
-    struct mm_axis x;
-    struct mm_axis y;
-    struct mm_axis colour; /* of maps; its text is NULL where there is none */
+    struct mm_figure_axis x;
+    struct mm_figure_axis y;
+    struct mm_figure_axis colour; /* of maps; its text is NULL where there is none */
     enum mm_palette palette;
     double aspect; /* height / width of the panel */
     size_t series_count;
@@ -96,7 +96,7 @@ struct mm_series *mm_panel_add(struct mm_panel *panel, enum mm_mark mark, int co
                                size_t rows, size_t columns, const char *const *names, struct mm_error *error);
 
 /** Adds a labelled place to an axis. */
-mm_status mm_axis_add_tick(struct mm_axis *axis, double at, const char *text, struct mm_error *error);
+mm_status mm_figure_axis_add_tick(struct mm_figure_axis *axis, double at, const char *text, struct mm_error *error);
 
 /** Writes every series as a block of text: comment lines that say what it is, one line a row, two empty lines
  *  between blocks (what gnuplot and NumPy read). The caller checks the stream. */

@@ -343,7 +343,7 @@ static void write_bound(FILE *stream, double bound)
 
 /* Labels a linear axis of known ends at steps of 1, 2 or 5 times a power of ten, at most STEPS_MAX of them: gnuplot
  * does not see how narrow a panel is. */
-static void write_step(FILE *stream, const char *name, const struct mm_axis *axis)
+static void write_step(FILE *stream, const char *name, const struct mm_figure_axis *axis)
 {
     double span = axis->maximum - axis->minimum;
     if (axis->logarithmic || !(span > 0) || !isfinite(span)) {
@@ -356,7 +356,7 @@ static void write_step(FILE *stream, const char *name, const struct mm_axis *axi
     fprintf(stream, "set %stics %.17g\n", name, step);
 }
 
-static void write_axis(FILE *stream, const char *name, const struct mm_axis *axis, bool labelled)
+static void write_axis(FILE *stream, const char *name, const struct mm_figure_axis *axis, bool labelled)
 {
     fprintf(stream, "%s logscale %s\n", axis->logarithmic ? "set" : "unset", name);
     fprintf(stream, "set %srange [", name);

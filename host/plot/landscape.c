@@ -140,8 +140,8 @@ static mm_status add_landscape(const struct landscape_file *landscape, const str
     }
     snprintf(panel->title, sizeof panel->title, "lambda = %.4g, g = %.4g", landscape->lambda.values[cell],
              landscape->g.values[cell]);
-    panel->x = (struct mm_axis){"coherence {/:Italic c}", false, 0, 1, 0, NULL};
-    panel->y = (struct mm_axis){"ground-state population {/:Italic q}", false, 0, 1, 0, NULL};
+    panel->x = (struct mm_figure_axis){"coherence {/:Italic c}", false, 0, 1, 0, NULL};
+    panel->y = (struct mm_figure_axis){"ground-state population {/:Italic q}", false, 0, 1, 0, NULL};
     panel->aspect = 1;
     set_colour_axis(quantity, lowest, panel);
     return add_end_points(landscape, cell, in_legend, panel, error);

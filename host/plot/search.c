@@ -229,7 +229,8 @@ mm_status mm_plot_optima(const struct mm_plot_request *request, struct mm_figure
 /* ---------------------------------------------------------------------------------------------- maps */
 
 /* Labels a few of the cells along an axis with their values; the axis itself counts cells. */
-static mm_status label_cells(const struct mm_hdf5_array *values, struct mm_axis *axis, struct mm_error *error)
+static mm_status label_cells(const struct mm_hdf5_array *values, struct mm_figure_axis *axis,
+                             struct mm_error *error)
 {
     mm_status status = MM_OK;
     size_t step = (values->count - 1) / LABELS_MAX + 1;
@@ -238,7 +239,7 @@ static mm_status label_cells(const struct mm_hdf5_array *values, struct mm_axis 
     for (size_t i = 0; status == MM_OK && i < values->count; i += step) {
         char text[MM_LABEL_SIZE];
         snprintf(text, sizeof text, "%.4g", values->values[i]);
-        status = mm_axis_add_tick(axis, (double)i, text, error);
+        status = mm_figure_axis_add_tick(axis, (double)i, text, error);
     }
     return status;
 }

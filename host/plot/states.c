@@ -150,9 +150,12 @@ static mm_status add_wigner(const struct mm_plot_curve *curve, const struct wind
         *at++ = wigner[i];
     }
     double largest = largest_absolute(wigner, x->count * p->count);
-    panel->x = (struct mm_axis){"{/:Italic x}", false, window->x - window->half, window->x + window->half, 0, NULL};
-    panel->y = (struct mm_axis){"{/:Italic p}", false, window->p - window->half, window->p + window->half, 0, NULL};
-    panel->colour = (struct mm_axis){"{/:Italic W}({/:Italic x}, {/:Italic p})", false, -largest, largest, 0, NULL};
+    panel->x =
+        (struct mm_figure_axis){"{/:Italic x}", false, window->x - window->half, window->x + window->half, 0, NULL};
+    panel->y =
+        (struct mm_figure_axis){"{/:Italic p}", false, window->p - window->half, window->p + window->half, 0, NULL};
+    panel->colour =
+        (struct mm_figure_axis){"{/:Italic W}({/:Italic x}, {/:Italic p})", false, -largest, largest, 0, NULL};
     panel->palette = MM_PALETTE_DIVERGING;
     panel->aspect = 1;
     return MM_OK;
