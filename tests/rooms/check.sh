@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# check.sh - whether the sources keep the rules of the rooms: who may include whom, and no file stands in a circle.
+# check.sh - whether the sources keep the rules of the rooms: who may include whom, no file stands in a circle, and the
+# pages about the rooms name nothing that is not there.
 #
 # usage: check.sh [PROGRAM] [TOP]
 #   PROGRAM  a program that is built: circles are then looked for in what the objects beside it call, too
 #   TOP      folder of the sources (default: the one that this script lies in)
 #
-# The rules are the table in host/README.md. Needs nothing but awk, grep, find and, for objects, nm. Closes with "N passed,
-# N failed", one for each rule.
+# The rules are the table in host/README.md. Needs nothing but awk, grep, find and, for objects, nm. Closes with
+# "N passed, N failed", one for each rule.
 set -eu
 export LC_ALL=C
 
@@ -128,6 +129,45 @@ if [ -n "$program" ] && [ -d "$objects" ]; then
                 END { for (i = 1; i <= n; i++) if (symbol[i] in where) print from[i], where[symbol[i]] }' | sort -u |
         awk -v what='a circle of calls: no file can be understood before the others' "$circles")"
 fi
+
+# A page about the rooms names files (`room/file.c`, from the top or from the page's folder), targets (`make all`) and
+# commands (`micromaser show`); all that lies in a build folder is left out.
+for page in host/README.md cuda/README.md tests/README.md; do
+    # Words of code, one a line: LINE:WORD, and with `make` and `micromaser` LINE:make TARGET.
+    # shellcheck disable=SC2016 # the dollars are awk's
+    words=$(awk '
+        function words_of(code,  n, i, word) {
+            n = split(code, word, /[ ,;&"<>()]+/)
+            for (i = 1; i <= n; i++)
+                if (i > 1 && word[i - 1] ~ /(^|\/)(make|micromaser)$/ && word[i] ~ /^[a-z-]+$/ && word[i] !~ /^-/) {
+                    sub(/.*\//, "", word[i - 1])
+                    print NR ":" word[i - 1] " " word[i]
+                } else {
+                    print NR ":" word[i]
+                }
+        }
+        /^```/ { fenced = !fenced; next }
+        fenced || /^    / { words_of($0); next }
+        { n = split($0, part, "`"); for (i = 2; i <= n; i += 2) words_of(part[i]) }' "$page")
+    rule "$(while IFS=: read -r line word; do
+        case $word in
+        'make '*)
+            grep -qE "(^| )${word#make }( [^:]*)?:" Makefile .ci/packages.mk ./*/*.mk && continue
+            ;;
+        'micromaser '*)
+            [ -e "host/cli/${word#micromaser }.c" ] && continue
+            ;;
+        build/* | /* | *[!A-Za-z0-9_./*-]* | -*) continue ;;
+        */* | *.c | *.h | *.cu | *.cuh | *.cpp | *.py | *.sh | *.mk)
+            compgen -G "${word%/}" >/dev/null && continue
+            compgen -G "${page%/*}/${word%/}" >/dev/null && continue
+            [ -n "$(find host cuda tests -name "$word" -print -quit 2>/dev/null)" ] && continue
+            ;;
+        *) continue ;;
+        esac
+        printf '%s:%s: there is no %s: a page says what is there\n' "$page" "$line" "$word"
+    done <<<"$words")"
+done
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -15,8 +15,8 @@ failed=0
 planted() {
     local expected=$1 output
     shift
-    rm -rf "${copy:?}"/*
-    cp -r "$top/host" "$top/cuda" "$copy"
+    rm -rf "${copy:?}"/* "$copy/.ci"
+    cp -r "$top"/{.ci,Makefile,bench,cuda,data,host,include,tests} "$copy"
     (cd "$copy" && "$@")
     if output=$(bash "$top/tests/rooms/check.sh" "$copy/build/micromaser" "$copy" 2>&1); then
         printf 'not noticed: %s\n' "$*"
@@ -73,6 +73,15 @@ planted 'model/loss -> .*model/noise.*: a circle of includes' \
 # shellcheck disable=SC2016 # the backticks are Markdown's
 planted ': a circle of rooms' sed -i 's/^| `base\/` |  |/| `base\/` | model |/' host/README.md
 planted 'host/model/loss -> host/model/noise -> .*: a circle of calls' calls_in_a_circle
+# shellcheck disable=SC2016 # the backticks are Markdown's
+{
+    planted '^tests/README.md:[0-9]+: there is no tests/gone/: ' sh -c 'echo "See \`tests/gone/\`." >>tests/README.md'
+    planted '^cuda/README.md:[0-9]+: there is no cuda/backend/drawn.cu: ' mv cuda/backend/drawn.cu cuda/backend/other.cu
+    planted '^host/README.md:[0-9]+: there is no chain/gone.c: ' sh -c 'echo "See \`chain/gone.c\`." >>host/README.md'
+    planted '^tests/README.md:[0-9]+: there is no make gone: ' sh -c 'echo "Say \`make gone\`." >>tests/README.md'
+    planted '^cuda/README.md:[0-9]+: there is no micromaser gone: ' \
+        sh -c 'echo "    build/micromaser gone" >>cuda/README.md'
+}
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
