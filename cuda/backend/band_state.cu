@@ -21,7 +21,7 @@ double state_element(const struct mm_state *state, int d, int m)
 struct mm_window mm_band_state_window(const struct mm_state *state, int most_levels)
 {
     struct mm_window window = {1, 1};
-    for (int d = 0; state->density != nullptr && d < state->levels; d++)
+    for (int d = 0; d < state->levels; d++)
         for (int m = 0; m + d < state->levels; m++)
             if (state_element(state, d, m) != 0.0)
                 window = {std::max(window.levels, m + d + 1), d + 1};
@@ -34,10 +34,6 @@ void mm_band_state_write(const struct mm_state *state, struct mm_window window, 
                          double *matrix)
 {
     memset(matrix, 0, mm_batch_matrix(batch) * sizeof *matrix);
-    if (state->density == nullptr) {
-        matrix[0] = 1.0;
-        return;
-    }
     for (int d = 0; d < window.bands; d++)
         for (int m = 0; m + d < window.levels; m++)
             matrix[d * batch.columns + m] = state_element(state, d, m);

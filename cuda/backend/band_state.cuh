@@ -9,7 +9,7 @@
  *  @param most_levels  of any window */
 struct mm_window mm_band_state_window(const struct mm_state *state, int most_levels);
 
-/** Writes a state, or the vacuum where it has no density.
+/** Writes a state.
  *  @param window  that of mm_band_state_window
  *  @param batch   its shape is used
  *  @param matrix  [bands][columns], out */

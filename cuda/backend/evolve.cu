@@ -25,7 +25,7 @@ struct evolution {
 double energy_of(const struct mm_state *state)
 {
     double energy = 0.0;
-    for (int n = 0; state->density != nullptr && n < state->levels; n++)
+    for (int n = 0; n < state->levels; n++)
         energy += n * state->density[static_cast<size_t>(n) * static_cast<size_t>(state->levels + 1)];
     return energy;
 }
@@ -98,7 +98,7 @@ mm_status run(struct evolution *evolution, const struct mm_point *point, double 
     mm_status status = mm_cuda_worker_begin(worker, evolution->plan, evolution->batch, error);
     if (status == MM_OK)
         status = download_chain(evolution, error);
-    if (status == MM_OK && evolution->start->density != nullptr)
+    if (status == MM_OK)
         status = upload_start(evolution, error);
     for (int64_t k = start; k < evolution->end && status == MM_OK && !evolution->chain.overflow; k += most) {
         const int64_t end = std::min(k + most, evolution->end);

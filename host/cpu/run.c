@@ -228,7 +228,7 @@ mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point
                             struct mm_error *error)
 {
     mm_status status = mm_cpu_run_start(run, point, false, NULL, error);
-    return status != MM_OK || state->density == NULL ? status : load_state(run, state, error);
+    return status == MM_OK ? load_state(run, state, error) : status;
 }
 
 mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct mm_state *state,
@@ -237,7 +237,7 @@ mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct
     run->band_tolerance = run->problem->band_tolerance;
     run->derivative = false;
     mm_status status = start_at_vacuum(run, g, NULL, error);
-    return status != MM_OK || state->density == NULL ? status : load_state(run, state, error);
+    return status == MM_OK ? load_state(run, state, error) : status;
 }
 
 /** Goes to the batch of the next collision. */

@@ -137,8 +137,8 @@ void mm_cpu_run_free(struct mm_cpu_run *run);
 mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point, bool derivative,
                            const struct mm_single_part *single, struct mm_error *error);
 
-/** Puts a state at its place in a protocol: the vacuum where its density is NULL. Its window is the smallest one
- *  that holds every element that is not zero. mm_state.levels must not exceed the run's. */
+/** Puts a state at its place in a protocol. Its window is the smallest one that holds every element that is not
+ *  zero. mm_state.levels must not exceed the run's. */
 mm_status mm_cpu_run_resume(struct mm_cpu_run *run, const struct mm_point *point, const struct mm_state *state,
                             struct mm_error *error);
 

@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include "model/collision.h"
+#include "model/state.h"
 #include "evolve/evolve.h"
 #include "base/memory.h"
 #include "solver/backend.h"
@@ -94,7 +95,9 @@ mm_status mm_evolution_open(struct mm_evolution *evolution, const struct mm_evol
     mm_protocol_find_ends(&plan->problem, evolution->batch_ends);
     evolution->protocol = (struct mm_protocol){(int)plan->problem.batch_count, evolution->batch_ends};
     mm_evolution_choose_methods(evolution, mm_solver_traits(evolution->lanes[0].solver)->powers);
-    return MM_OK;
+    for (size_t c = 0; c < plan->curve_count && status == MM_OK; c++)
+        status = mm_initial_state(&evolution->states[c], error);
+    return status;
 }
 
 void mm_evolution_set(struct mm_evolution *evolution, int64_t collisions, struct mm_state *states)
@@ -197,6 +200,17 @@ static void keep_energies(struct mm_evolution *evolution, size_t curve, int64_t 
         kept[k / step - round->first_energy] = energies[k - first];
 }
 
+/* Gives the state in which a curve begins the levels of its solver, and keeps its energy. */
+static mm_status begin_curve(struct mm_evolution *evolution, struct mm_lane *lane, size_t curve,
+                             struct mm_error *error)
+{
+    const struct mm_curve *protocol = &evolution->plan->curves[curve];
+    const struct mm_point point = {.g = protocol->g, .parameters = protocol->parameters};
+    struct mm_round *round = &evolution->round;
+    double *energy = round->energy_count > 0 ? &round->energies[curve * MM_ENERGIES] : NULL;
+    return mm_solver_evolve(lane->solver, &point, 0, energy, &evolution->states[curve], error);
+}
+
 /* Takes a curve to `end` collisions. */
 static mm_status advance_curve(struct mm_evolution *evolution, struct mm_lane *lane, size_t curve, int64_t end,
                                struct mm_error *error)
@@ -205,8 +219,7 @@ static mm_status advance_curve(struct mm_evolution *evolution, struct mm_lane *l
     struct mm_state *state = &evolution->states[curve];
     const struct mm_point point = {.g = plan->curves[curve].g, .parameters = plan->curves[curve].parameters};
     double *energies = plan->energy_step > 0 ? lane->energies : NULL;
-    mm_status status =
-        state->density != NULL ? MM_OK : mm_solver_evolve(lane->solver, &point, 0, NULL, state, error);
+    mm_status status = MM_OK;
     while (status == MM_OK && state->collisions < end) {
         enter_batch(evolution, curve, state->collisions);
         const size_t batch = evolution->runs[curve].batch;
@@ -272,7 +285,7 @@ static int64_t longest_stretch(const struct mm_evolution *evolution)
     return (int64_t)1 << MM_POWER_BITS;
 }
 
-/* Where the round ends; lists what it records. The first round records the vacuum alone. */
+/* Where the round ends; lists what it records. The first round records the initial state alone. */
 static int64_t plan_round(struct mm_evolution *evolution)
 {
     const struct mm_evolution_plan *plan = evolution->plan;
@@ -305,9 +318,7 @@ static mm_status run_curve(struct mm_evolution *evolution, struct mm_lane *lane,
                            struct mm_error *error)
 {
     const struct mm_round *round = &evolution->round;
-    mm_status status = MM_OK;
-    if (evolution->collisions < 0 && round->energy_count > 0)
-        round->energies[curve * MM_ENERGIES] = 0.0; /* the vacuum's */
+    mm_status status = evolution->collisions < 0 ? begin_curve(evolution, lane, curve, error) : MM_OK;
     for (size_t row = 0; row < round->record_count && status == MM_OK; row++) {
         status = advance_curve(evolution, lane, curve, round->k[row], error);
         if (status == MM_OK)
@@ -320,15 +331,10 @@ static mm_status run_curve(struct mm_evolution *evolution, struct mm_lane *lane,
 static bool copy_state(const struct mm_state *state, struct mm_state *copy)
 {
     const size_t size = (size_t)state->levels * (size_t)state->levels * sizeof *state->density;
-    double *density = NULL;
-    if (state->density == NULL) {
-        free(copy->density); /* the vacuum, before the first round */
-    } else {
-        density = realloc(copy->density, size);
-        if (density == NULL)
-            return false;
-        memcpy(density, state->density, size);
-    }
+    double *density = realloc(copy->density, size);
+    if (density == NULL)
+        return false;
+    memcpy(density, state->density, size);
     *copy = *state;
     copy->density = density;
     return true;

@@ -59,7 +59,7 @@ struct mm_round {
 /** An evolution under way: every curve stands after the same number of collisions. */
 struct mm_evolution {
     const struct mm_evolution_plan *plan;
-    int64_t collisions;      /* done; -1 before the first round, which records the vacuum */
+    int64_t collisions;      /* done; -1 before the first round, which records the initial state */
     struct mm_state *states; /* [curve_count] */
     struct mm_state *before; /* [curve_count]: before the last round */
     struct mm_round round;   /* the last one */

@@ -12,6 +12,7 @@
 
 #include "solver/backend.h"
 #include "base/clock.h"
+#include "model/state.h"
 #include "spectrum/eigen.h"
 #include "evolve/robustness.h"
 
@@ -127,11 +128,13 @@ static mm_status measure(struct sampler *sampler, struct lane *lane, struct grou
     return worst;
 }
 
-/* All realisations of a group, from the vacuum to the end. */
+/* All realisations of a group, from the initial state to the end. */
 static mm_status sample(struct sampler *sampler, struct lane *lane, struct group group, struct mm_error *error)
 {
     const struct mm_robustness *robustness = sampler->robustness;
     mm_status status = MM_OK;
+    for (size_t j = 0; j < group.count && status == MM_OK; j++)
+        status = mm_initial_state(&lane->states[j], error);
     for (size_t i = 0; i < robustness->record_count && status == MM_OK; i++) {
         status = advance(sampler, lane, group, robustness->k[i], error);
         if (status == MM_OK)

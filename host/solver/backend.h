@@ -44,11 +44,11 @@ struct mm_backend {
     /** As mm_solver_evaluate_flow, and marks points as `evaluate` does; NULL: flows are evaluated in rounds. */
     mm_status (*evaluate_flow)(void *state, const struct mm_point_flow *flow, struct mm_error *error);
 
-    /** As mm_solver_evolve. */
+    /** As mm_solver_evolve, from a state that has a matrix. */
     mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
                         struct mm_state *result, struct mm_error *error);
 
-    /** As mm_solver_evolve_drawn. */
+    /** As mm_solver_evolve_drawn, from states that have a matrix. */
     mm_status (*evolve_drawn)(void *state, size_t count, int64_t collisions, const struct mm_drawn_collision *drawn,
                               struct mm_state *states, struct mm_error *error);
 

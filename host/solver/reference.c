@@ -28,6 +28,7 @@
 
 #include "model/problem.h"
 #include "model/protocol.h"
+#include "model/state.h"
 #include "solver/backend.h"
 #include "solver/reference.h"
 #include "model/loss.h"
@@ -92,7 +93,7 @@ static double complex *allocate_complex(size_t count)
     return (double complex *)mm_allocate_doubles(2 * count);
 }
 
-/* Allocates a run in the vacuum state. On failure nothing stays allocated. */
+/* Allocates a run whose matrices are zero. On failure nothing stays allocated. */
 static mm_status run_create(struct run *run, const struct mm_problem *problem, int levels, size_t tangent_count,
                             int64_t collisions, struct mm_error *error)
 {
@@ -117,7 +118,6 @@ static mm_status run_create(struct run *run, const struct mm_problem *problem, i
                        "the reference backend has no memory for %d levels, %zu tangents and %lld collisions",
                        levels, tangent_count, (long long)collisions);
     }
-    run->rho[0] = 1.0;
     mm_protocol_find_ends(problem, run->batch_ends);
     return MM_OK;
 }
@@ -253,7 +253,7 @@ static void collide_tangents(struct run *run, const struct position *position, b
 struct task {
     const struct mm_problem *problem;
     const struct mm_point *point;
-    const struct mm_state *start;           /* where to begin; density NULL: the vacuum */
+    const struct mm_state *start;           /* where to begin */
     const struct mm_drawn_collision *drawn; /* [collisions], in place of the protocol, or NULL */
     int64_t collisions;
     size_t tangent_count;
@@ -316,14 +316,13 @@ static double complex physical_gauge(double element, size_t row, size_t column)
     return phases[(row + 3 * column) % 4] * element; /* -m = 3 m modulo 4 */
 }
 
-/* Puts the state at which a task begins into a run that stands at the vacuum. */
+/* Puts the state at which a task begins into a run whose matrices are zero. */
 static void load_start(struct run *run, const struct mm_state *start)
 {
-    if (start->density != NULL)
-        for (size_t n = 0; n < (size_t)start->levels; n++)
-            for (size_t m = 0; m < (size_t)start->levels; m++)
-                run->rho[n * (size_t)run->levels + m] =
-                    physical_gauge(start->density[n * (size_t)start->levels + m], n, m);
+    for (size_t n = 0; n < (size_t)start->levels; n++)
+        for (size_t m = 0; m < (size_t)start->levels; m++)
+            run->rho[n * (size_t)run->levels + m] =
+                physical_gauge(start->density[n * (size_t)start->levels + m], n, m);
     run->energies[0] = energy_of(run->levels, run->rho);
 }
 
@@ -510,30 +509,34 @@ static mm_status reference_evaluate(void *state, size_t count, const struct mm_p
     const struct mm_problem *problem = reference->problem;
     const size_t free_batches = mm_problem_free_batches(problem);
     const size_t tangents = gradients != NULL ? TANGENTS_PER_BATCH * free_batches : 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct mm_state vacuum = {0};
-        const struct task task = {problem, &points[i], &vacuum, NULL, mm_problem_collisions(problem), tangents};
+    struct mm_state start;
+    mm_status status = mm_initial_state(&start, error);
+    for (size_t i = 0; i < count && status == MM_OK; i++) {
+        const struct task task = {problem, &points[i], &start, NULL, mm_problem_collisions(problem), tangents};
         struct run run;
-        mm_status status = run_task(&run, &task, error);
+        status = run_task(&run, &task, error);
         if (status != MM_OK)
-            return status;
+            break;
         status = measure(&run, problem, &points[i], &evaluations[i],
                          gradients != NULL ? &gradients[i * free_batches] : NULL, error);
         run_free(&run);
-        if (status != MM_OK)
-            return status;
     }
-    return MM_OK;
+    mm_state_free(&start);
+    return status;
 }
 
 mm_status mm_reference_density(const struct mm_problem *problem, const struct mm_point *point, int64_t collisions,
                                double *energies, struct mm_state *state, double complex **density,
                                struct mm_error *error)
 {
-    const struct mm_state vacuum = {0};
-    const struct task task = {problem, point, &vacuum, NULL, collisions, 0};
+    struct mm_state start;
+    mm_status status = mm_initial_state(&start, error);
+    if (status != MM_OK)
+        return status;
+    const struct task task = {problem, point, &start, NULL, collisions, 0};
     struct run run;
-    const mm_status status = run_task(&run, &task, error);
+    status = run_task(&run, &task, error);
+    mm_state_free(&start);
     if (status != MM_OK)
         return status;
     if (energies != NULL)

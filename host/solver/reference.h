@@ -7,7 +7,7 @@
 
 #include "micromaser.h"
 
-/** Evolves the vacuum through `collisions` collisions, as mm_solver_evolve, without going to the real gauge.
+/** Evolves the initial state through `collisions` collisions, as mm_solver_evolve, without going to the real gauge.
  *  @param point     its parameters and g are used
  *  @param energies  [collisions + 1], out: E after 0, 1, .. collisions; may be NULL
  *  @param state     out: levels, band_error and truncation_population; its density stays NULL

@@ -12,6 +12,7 @@
 #include "base/options.h"
 #include "solver/backend.h"
 #include "model/problem.h"
+#include "model/state.h"
 
 enum { MM_THREADS_MAX = 4096 };
 
@@ -382,13 +383,7 @@ mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_poin
 
 /* --------------------------------------------------------------------------------------------- evolution */
 
-void mm_state_free(struct mm_state *state)
-{
-    free(state->density);
-    *state = (struct mm_state){0};
-}
-
-/* A density matrix that a backend can go on from. */
+/* A density matrix that a backend can go on from, or {0}. */
 static mm_status check_state(const struct mm_solver *solver, const struct mm_state *state, struct mm_error *error)
 {
     const int most = solver->problem.levels == MM_LEVELS_AUTO ? MM_LEVELS_MAX : solver->problem.levels;
@@ -413,6 +408,12 @@ static mm_status check_state(const struct mm_solver *solver, const struct mm_sta
     return MM_OK;
 }
 
+/* Where {0} was given, the state in which charging begins. */
+static mm_status begin_state(struct mm_state *state, struct mm_error *error)
+{
+    return state->density != NULL ? MM_OK : mm_initial_state(state, error);
+}
+
 mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *point, int64_t collisions,
                            double *energies, struct mm_state *state, struct mm_error *error)
 {
@@ -423,13 +424,18 @@ mm_status mm_solver_evolve(struct mm_solver *solver, const struct mm_point *poin
         status = check_state(solver, state, error);
     if (status != MM_OK)
         return status;
-    const struct mm_state start = state->density != NULL ? *state : (struct mm_state){0};
-    struct mm_state reached = start;
-    status = solver->backend->evolve(solver->state, point, collisions, energies, &reached, error);
-    if (status != MM_OK)
+    struct mm_state own = *state;
+    status = begin_state(&own, error);
+    const int64_t end = own.collisions + collisions;
+    if (status == MM_OK)
+        status = solver->backend->evolve(solver->state, point, collisions, energies, &own, error);
+    if (status != MM_OK) {
+        if (state->density == NULL)
+            mm_state_free(&own);
         return status;
-    reached.collisions = start.collisions + collisions;
-    *state = reached;
+    }
+    own.collisions = end;
+    *state = own;
     return MM_OK;
 }
 
@@ -463,6 +469,8 @@ mm_status mm_solver_evolve_drawn(struct mm_solver *solver, size_t count, int64_t
     if (collisions == 0 || count == 0)
         return MM_OK;
     mm_status status = check_drawn(solver, count, collisions, drawn, states, error);
+    for (size_t i = 0; i < count && status == MM_OK; i++)
+        status = begin_state(&states[i], error);
     return status == MM_OK ? solver->backend->evolve_drawn(solver->state, count, collisions, drawn, states, error)
                            : status;
 }

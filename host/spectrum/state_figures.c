@@ -27,10 +27,6 @@ static void gather(const struct mm_state *state, int live, double *matrix)
 mm_status mm_state_figures(const struct mm_state *state, struct mm_eigen *eigen, struct mm_figures *figures,
                            struct mm_error *error)
 {
-    if (state->density == NULL) {
-        *figures = (struct mm_figures){0.0, 0.0, 1.0};
-        return MM_OK;
-    }
     const int live = live_levels(state);
     mm_status status = mm_eigen_reserve(eigen, live, error);
     if (status != MM_OK)

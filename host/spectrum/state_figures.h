@@ -12,7 +12,7 @@ struct mm_figures {
     double purity;    /* Tr(rho^2) */
 };
 
-/** Measures a state; density NULL is the vacuum. `eigen` is memory that is used again from call to call. */
+/** Measures a state. `eigen` is memory that is used again from call to call. */
 mm_status mm_state_figures(const struct mm_state *state, struct mm_eigen *eigen, struct mm_figures *figures,
                            struct mm_error *error);
 

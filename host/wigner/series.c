@@ -22,7 +22,7 @@ static const double LARGEST_DROPPED_SUM = 1e-12;
 
 static double element(const struct mm_state *state, int n, int m)
 {
-    return state->density == NULL ? 1.0 : state->density[(size_t)n * (size_t)state->levels + (size_t)m];
+    return state->density[(size_t)n * (size_t)state->levels + (size_t)m];
 }
 
 /* Terms of a diagonal up to its last element above the threshold. */
@@ -81,7 +81,7 @@ static void fill_diagonal(struct mm_wigner_series *series, const struct mm_state
 mm_status mm_wigner_series_create(struct mm_wigner_series *series, const struct mm_state *state,
                                   struct mm_error *error)
 {
-    *series = (struct mm_wigner_series){.levels = state->density == NULL ? 1 : state->levels};
+    *series = (struct mm_wigner_series){.levels = state->levels};
     mm_status status = check_state(state, series->levels, error);
     if (status == MM_OK)
         status = count_terms(series, state, error);

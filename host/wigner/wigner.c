@@ -28,6 +28,12 @@ const struct mm_wigner_loops *mm_wigner_loops(enum mm_instructions instructions)
 
 /* -------------------------------------------------------------------------------------------------- grid */
 
+/* A state as a caller gives it: {0} stands for the vacuum, whose only element is *one = 1. */
+static struct mm_state given_state(const struct mm_state *state, double *one)
+{
+    return state->density != NULL ? *state : (struct mm_state){.levels = 1, .density = one};
+}
+
 /* The position density of |n> falls off beyond its turning point sqrt(2n+1) as that of an Airy function whose
  * length is proportional to (2n+1)^(-1/6). With MARGIN such lengths less than 2.5e-9 lies beyond, for every n
  * (checked up to n = 4095); together with LARGEST_TAIL in higher levels, amplitudes added, that is below 1e-8. */
@@ -35,9 +41,11 @@ double mm_wigner_extent(const struct mm_state *state)
 {
     static const double LARGEST_TAIL = 1e-10;
     static const double MARGIN = 3.8;
-    int n = state->density == NULL ? 0 : state->levels - 1;
+    double one = 1.0;
+    const struct mm_state given = given_state(state, &one);
+    int n = given.levels - 1;
     for (double tail = 0.0; n > 0; n--) {
-        tail += fabs(state->density[(size_t)n * ((size_t)state->levels + 1)]);
+        tail += fabs(given.density[(size_t)n * ((size_t)given.levels + 1)]);
         if (!(tail <= LARGEST_TAIL))
             break;
     }
@@ -82,6 +90,8 @@ mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *g
                     const struct mm_solver_options *options, double *wigner, struct mm_error *error)
 {
     struct mm_solver_options own;
+    double one = 1.0;
+    const struct mm_state given = given_state(state, &one);
     struct mm_wigner_series series = {0};
     struct mm_wigner_points points = {0};
     struct mm_wigner_work work = {.series = &series, .points = &points, .grid = grid, .wigner = wigner};
@@ -89,7 +99,7 @@ mm_status mm_wigner(const struct mm_state *state, const struct mm_wigner_grid *g
     if (status == MM_OK)
         status = mm_wigner_points_create(&points, grid, error);
     if (status == MM_OK)
-        status = mm_wigner_series_create(&series, state, error);
+        status = mm_wigner_series_create(&series, &given, error);
     if (status == MM_OK)
         status = sum_all(&own, &work, error);
     mm_wigner_series_free(&series);

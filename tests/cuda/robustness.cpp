@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "evolve/robustness.h"
+#include "model/state.h"
 }
 
 namespace
@@ -158,6 +159,14 @@ void test_states_do_not_depend_on_their_neighbours(void **)
     free_states(&expected);
 }
 
+std::vector<mm_state> initial_states(size_t count)
+{
+    std::vector<mm_state> states(count);
+    for (mm_state &state : states)
+        assert_int_equal(mm_initial_state(&state, nullptr), MM_OK);
+    return states;
+}
+
 /** Little memory takes the states a few at a time; too little is a clear failure. */
 void test_memory_does_not_matter(void **)
 {
@@ -166,7 +175,7 @@ void test_memory_does_not_matter(void **)
     const drawn_task given = draw(9, 12, false, 34);
     std::vector<mm_state> expected = evolve_on("cuda", &problem, given, 12);
     for (size_t bytes : {size_t{1} << 20, size_t{200} << 10}) {
-        std::vector<mm_state> states(given.count);
+        std::vector<mm_state> states = initial_states(given.count);
         mm_error error = {};
         void *state = open_backend(&problem);
         mm_cuda_limit_memory(state, bytes);
@@ -176,7 +185,7 @@ void test_memory_does_not_matter(void **)
         assert_same_states(&states, expected);
         mm_backend_cuda.close(state);
     }
-    std::vector<mm_state> states(given.count);
+    std::vector<mm_state> states = initial_states(given.count);
     mm_error error = {};
     void *state = open_backend(&problem);
     mm_cuda_limit_memory(state, 2 << 10);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "support/assert_double.h"
+#include "model/state.h"
 #include "solver/backend.h"
 #include "solver/reference.h"
 #include "support/density_checks.h"
@@ -34,8 +35,9 @@ static struct mm_state evolve(const struct mm_problem *problem, const struct mm_
 {
     const struct mm_solver_options options = {.threads = 1};
     struct mm_error error = {0};
-    struct mm_state result = {0};
+    struct mm_state result;
     void *state = NULL;
+    assert_int_equal(mm_initial_state(&result, &error), MM_OK);
     assert_int_equal(mm_backend_reference.open(&state, problem, &options, &error), MM_OK);
     assert_int_equal(mm_backend_reference.evolve(state, point, collisions, energies, &result, &error), MM_OK);
     mm_backend_reference.close(state);
