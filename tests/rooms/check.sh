@@ -65,6 +65,9 @@ rule "$(echo "$includes" | awk -F: -v table="$table" "$rooms"'
     NF && $3 !~ /\// {
         print $1 ":" $2 ": \"" $3 "\": an include says the room, \"room/file.h\", so that the walls can be seen" }')"
 
+rule "$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"\.\./' host cuda tests bench include |
+    sed -E 's/^([^:]*:[0-9]+):.*/\1: an include does not go up with "..\/": it says the room, whoever includes it/')"
+
 rule "$(find host cuda -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | sort | awk -v table="$table" "$rooms"'
     !(room_of($0) in allowed) {
         print $0 ": lies in no room of the table in host/README.md; every file has one that says what it is for" }')"

@@ -62,6 +62,8 @@ planted '^cuda/kernels/window.cuh:[0-9]+: cuda/kernels/ may not include cuda/bac
 planted '^cuda/spectrum/eigen.cu:[0-9]+: cuda/spectrum/ may not include search/ ' \
     include cuda/spectrum/eigen.cu search/plan.h
 planted '^host/store/scan.c:[0-9]+: "inside.h": an include says the room' include host/store/scan.c inside.h
+planted '^tests/unit/model/loss.c:[0-9]+: an include does not go up' \
+    include tests/unit/model/loss.c ../host/model/loss.h
 planted '^host/odd.c: lies in no room' touch host/odd.c
 planted '^host/attic/old.c: lies in no room' sh -c 'mkdir host/attic && touch host/attic/old.c'
 planted '^host/store/fold.c:[0-9]+: HDF5 is included below host/files/ alone' \

@@ -187,7 +187,7 @@ def compare(programs, name, text, parameters, backend, top):
 
 
 def main():
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 3 or "" in sys.argv:  # `make same-results` without OLD=PROGRAM
         sys.exit(__doc__)
     programs = [os.path.abspath(program) for program in sys.argv[1:3]]
     emulated = [os.path.join(os.path.dirname(program), "emulation", "micromaser") for program in programs]
