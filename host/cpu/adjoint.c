@@ -30,22 +30,16 @@
 #include "cpu/run.h"
 #include "base/memory.h"
 
-/** Derivatives by q and by x, added up. */
-struct sums {
-    double by_q;
-    double by_x;
-};
-
 /** The sweep in progress. */
 struct sweep {
     struct mm_cpu_run *run;
     double by_instability; /* derivative of the loss */
     struct mm_tail tail;
-    struct mm_window window;     /* outside it the adjoint is zero */
-    enum mm_precision precision; /* of the adjoint */
-    struct sums few;             /* of the present stretch, by few of its collisions */
-    struct sums corrections;     /* of these */
-    double magnitude;            /* sum of |terms| by few collisions, of all stretches up to now */
+    struct mm_window window;                /* outside it the adjoint is zero */
+    enum mm_precision precision;            /* of the adjoint */
+    double magnitude;                       /* sum of |terms| by few collisions, of all stretches up to now */
+    struct mm_channel_gradient few;         /* of the present stretch, by few of its collisions */
+    struct mm_channel_gradient corrections; /* of these */
 };
 
 /** Makes room for the states of a segment in the store in use. */
@@ -124,21 +118,17 @@ static void add_source(const struct sweep *sweep, int64_t k)
             ((double *)adjoint)[n] += weight * n;
 }
 
-/** One collision backwards, A_{k+1} becomes A_k, and its derivatives. */
-static struct sums sweep_collision(struct sweep *sweep, const void *state)
+/** One collision backwards, A_{k+1} becomes A_k, and its derivatives where the state before it is given. */
+static struct mm_channel_gradient sweep_collision(struct sweep *sweep, const void *state)
 {
     struct mm_cpu_run *run = sweep->run;
-    struct mm_cpu_store *store = mm_cpu_run_store(run);
-    const struct mm_band_sweep band = mm_cpu_run_sweep(run);
-    struct sums term;
-    mm_cpu_run_step_back(run);
-    store->loops->adjoint(&band, &run->qubits[run->batch], store->adjoint, state, &term.by_q, &term.by_x);
+    const struct mm_channel_gradient term = mm_cpu_run_collide_back(run, mm_cpu_run_store(run)->adjoint, state);
     add_source(sweep, run->collision);
     return term;
 }
 
 /** Gives the batch of the last collision swept its share of the gradient. */
-static void add_term(const struct sweep *sweep, struct sums term)
+static void add_term(const struct sweep *sweep, struct mm_channel_gradient term)
 {
     struct mm_channel_gradient *derivatives = &sweep->run->derivatives[sweep->run->batch];
     derivatives->by_q += term.by_q;
@@ -204,7 +194,7 @@ static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_che
 }
 
 /** Adds a term to the sums of the present stretch. */
-static void add_weighted(struct sweep *sweep, struct sums value, const struct mm_sweep_term *term)
+static void add_weighted(struct sweep *sweep, struct mm_channel_gradient value, const struct mm_sweep_term *term)
 {
     sweep->few.by_q += term->weight * value.by_q;
     sweep->few.by_x += term->weight * value.by_x;
@@ -234,8 +224,7 @@ static mm_status sweep_few(struct sweep *sweep, const struct mm_checkpoint *chec
             left--;
             add_weighted(sweep, sweep_collision(sweep, store->segment[k - first].data), &terms[left]);
         } else {
-            mm_cpu_run_collide_back(run, store->adjoint);
-            add_source(sweep, k);
+            sweep_collision(sweep, NULL);
         }
     return MM_OK;
 }
@@ -288,7 +277,7 @@ static mm_status sweep_by_few(struct sweep *sweep, const struct mm_sweep_stretch
     if (status == MM_OK)
         status = mm_cpu_put_aside(run, mm_cpu_run_store(run)->adjoint, sweep->window, run->precision, &run->entry,
                                   error);
-    sweep->few = sweep->corrections = (struct sums){0.0, 0.0};
+    sweep->few = sweep->corrections = (struct mm_channel_gradient){0.0, 0.0};
     if (status == MM_OK)
         status = sweep_pieces(sweep, stretch, MM_STRETCH_FEW, error);
     if (status == MM_OK && mm_sums_hold(run->plan->limits, sweep->by_instability, sweep->magnitude,

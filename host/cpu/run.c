@@ -254,13 +254,8 @@ void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window
     mm_cpu_run_set_window(run, window);
 }
 
-void mm_cpu_run_step_back(struct mm_cpu_run *run)
-{
-    run->collision--;
-    enter_batch(run);
-}
-
-struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run)
+/** The sweep over the run's window. */
+static struct mm_band_sweep sweep_of(const struct mm_cpu_run *run)
 {
     const struct mm_cpu_store *store = &run->stores[run->precision];
     struct mm_band_sweep sweep = {run->stride, run->window.levels, run->window.bands, store->cosine,
@@ -277,7 +272,7 @@ static bool same_qubit(struct mm_qubit a, struct mm_qubit b)
 static struct mm_band_sweep sweep_with(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
     struct mm_cpu_store *store = mm_cpu_run_store(run);
-    const struct mm_band_sweep sweep = mm_cpu_run_sweep(run);
+    const struct mm_band_sweep sweep = sweep_of(run);
     if (store->rows_levels != run->window.levels || !same_qubit(store->rows_qubit, qubit)) {
         store->loops->fill_rows(&sweep, &qubit, store->rows);
         store->rows_qubit = qubit;
@@ -286,7 +281,7 @@ static struct mm_band_sweep sweep_with(struct mm_cpu_run *run, struct mm_qubit q
     return sweep;
 }
 
-/** target = window of Phi(source) with a qubit, in the store in use. */
+/** target = window of Phi(source) with a qubit, in the store in use: the one step forward. */
 static void collide(struct mm_cpu_run *run, struct mm_qubit qubit, const void *source, void *target)
 {
     const struct mm_band_sweep sweep = sweep_with(run, qubit);
@@ -300,12 +295,19 @@ void mm_cpu_run_collide(struct mm_cpu_run *run, const void *source, void *target
     collide(run, run->qubits[run->batch], source, target);
 }
 
-void mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix)
+struct mm_channel_gradient mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix, const void *state)
 {
-    mm_cpu_run_step_back(run);
+    const struct mm_collision_loops *loops = mm_cpu_run_store(run)->loops;
+    struct mm_channel_gradient derivatives = {0.0, 0.0};
+    run->collision--;
+    enter_batch(run);
     const struct mm_qubit qubit = run->qubits[run->batch];
-    const struct mm_band_sweep sweep = sweep_with(run, qubit);
-    mm_cpu_run_store(run)->loops->backward(&sweep, &qubit, matrix);
+    const struct mm_band_sweep sweep = state == NULL ? sweep_with(run, qubit) : sweep_of(run);
+    if (state == NULL)
+        loops->backward(&sweep, &qubit, matrix);
+    else
+        loops->adjoint(&sweep, &qubit, matrix, state, &derivatives.by_q, &derivatives.by_x);
+    return derivatives;
 }
 
 /** Goes over to the window that a collision with a qubit needs; what a smaller one leaves outside is cleared. */

@@ -157,11 +157,15 @@ mm_status mm_cpu_run_advance_drawn(struct mm_cpu_run *run, const struct mm_drawn
                                    struct mm_error *error);
 
 /** The same from one matrix of the store in use to another, in the window as it is: target = window of Phi(source).
- *  target must be zero outside the window. */
+ *  target must be zero outside the window. Whatever goes forward goes through here or mm_cpu_run_advance, which
+ *  share their step. */
 void mm_cpu_run_collide(struct mm_cpu_run *run, const void *source, void *target);
 
-/** One collision backwards in the run's window: matrix = window of Phi^T(matrix), and the run stands before it. */
-void mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix);
+/** One collision backwards in the run's window: matrix = window of Phi^T(matrix), and the run stands before it, its
+ *  batch being that of the collision. Whatever goes backwards goes through here.
+ *  @param state  before the collision: <dPhi^T(matrix), state> by q and by x are returned, matrix being that before
+ *                the call; NULL: they are not wanted, and 0 */
+struct mm_channel_gradient mm_cpu_run_collide_back(struct mm_cpu_run *run, void *matrix, const void *state);
 
 /** Makes room for a window; the state moves along. */
 mm_status mm_cpu_run_reserve(struct mm_cpu_run *run, struct mm_window window, struct mm_error *error);
@@ -178,18 +182,12 @@ mm_status mm_cpu_run_use(struct mm_cpu_run *run, enum mm_precision precision, st
 /** Makes the run stand at a place of its protocol, in a window that its memory holds. */
 void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window window);
 
-/** Makes the run stand one collision earlier: run->batch becomes that of the collision between. */
-void mm_cpu_run_step_back(struct mm_cpu_run *run);
-
 /** The smallest window that holds all of the run's state but elements whose |values| add up to the limit, and
  * around them the diagonals and rows that a derivative reaches. It is not larger than the run's. */
 struct mm_window mm_cpu_run_narrow_window(const struct mm_cpu_run *run, double limit);
 
 /** Sets the window, which the memory must hold: the sine tables are cut at its levels. */
 void mm_cpu_run_set_window(struct mm_cpu_run *run, struct mm_window window);
-
-/** The sweep over the run's window. */
-struct mm_band_sweep mm_cpu_run_sweep(const struct mm_cpu_run *run);
 
 /** Moves a matrix of the store in use from one window to a smaller one by clearing what is outside. */
 void mm_cpu_run_clip(const struct mm_cpu_run *run, void *matrix, struct mm_window from, struct mm_window to);

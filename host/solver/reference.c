@@ -180,7 +180,8 @@ static void add_tensor_product(size_t levels, const double complex *rho, const s
 }
 
 /* battery = Tr_q [ U (rho (x) qubit + other (x) other_qubit) U^dagger ], Eq. 6; other may be NULL.
- * battery may be rho. */
+ * battery may be rho. States and tangents, of a protocol or of collisions given, all go from one collision to the
+ * next by this step. */
 static void collide(struct run *run, const double complex *rho, const struct qubit *qubit,
                     const double complex *other, const struct qubit *other_qubit, double complex *battery)
 {
