@@ -37,7 +37,7 @@ static const double POPULATION = 0.145;
 static const double TOLERANCE = 1e-16; /* what a collision may drop */
 static const double SECONDS_PER_MEASUREMENT = 0.04;
 
-/** One thing to measure: a solver, its points and what is asked of it. */
+/* One thing to measure: a solver, its points and what is asked of it. */
 struct measurement {
     const char *name;
     size_t batch_count; /* the 1000 qubits are split into this many free batches */
@@ -84,7 +84,7 @@ static void open_solver(struct measurement *m)
         stop(error.message);
 }
 
-/** Opens the solver and fills the points. One point is the paper's; many are spread around it, as in a search. */
+/* Opens the solver and fills the points. One point is the paper's; many are spread around it, as in a search. */
 static void prepare(struct measurement *m)
 {
     open_solver(m);
@@ -117,7 +117,7 @@ static void evaluate(struct measurement *m)
         stop(error.message);
 }
 
-/** Seconds of one call, from as many calls as fill a measurement. */
+/* Seconds of one call, from as many calls as fill a measurement. */
 static double time_evaluate(struct measurement *m)
 {
     double start = now();
@@ -131,7 +131,7 @@ static double time_evaluate(struct measurement *m)
     return elapsed / calls;
 }
 
-/** Measures all in turn, ROUNDS times, after one call each to warm up. */
+/* Measures all in turn, ROUNDS times, after one call each to warm up. */
 static void measure(size_t count, struct measurement *measurements)
 {
     for (size_t i = 0; i < count; i++) {
@@ -164,7 +164,7 @@ static struct spread spread_of(const double values[ROUNDS])
     return (struct spread){sorted[ROUNDS / 2], sorted[0], sorted[ROUNDS - 1]};
 }
 
-/** Spread of the ratio of two measurements of the same rounds. */
+/* Spread of the ratio of two measurements of the same rounds. */
 static struct spread ratio_of(const struct measurement *over, const struct measurement *under)
 {
     double ratios[ROUNDS];
@@ -175,7 +175,7 @@ static struct spread ratio_of(const struct measurement *over, const struct measu
 
 /* -------------------------------------------------------------------------------------------------- reports */
 
-/** Gradients of 1 to 100 batches in forward runs. measurements[0] is the forward run. */
+/* Gradients of 1 to 100 batches in forward runs. measurements[0] is the forward run. */
 static void report_gradients(size_t count, const struct measurement *measurements)
 {
     printf("| one thread | ms | in forward runs |\n|---|---|---|\n");
@@ -198,7 +198,7 @@ static void report_threads(const struct measurement measurements[2])
     printf("| two threads are faster | %.2f times (%.2f to %.2f) |\n", ratio.median, ratio.smallest, ratio.largest);
 }
 
-/** State after some collisions, to be freed. */
+/* State after some collisions, to be freed. */
 static struct mm_state evolved_state(const struct measurement *forward, int64_t collisions)
 {
     struct mm_state state = {0};
@@ -208,13 +208,13 @@ static struct mm_state evolved_state(const struct measurement *forward, int64_t 
     return state;
 }
 
-/** Elements of the lower half of a state. */
+/* Elements of the lower half of a state. */
 struct element_count {
     double window; /* in the window, outside of which all are zero */
     double above;  /* larger than the tolerance */
 };
 
-/** Elements after some collisions. */
+/* Elements after some collisions. */
 static struct element_count count_elements(const struct measurement *forward, int64_t collisions)
 {
     struct mm_state state = evolved_state(forward, collisions);
@@ -229,7 +229,7 @@ static struct element_count count_elements(const struct measurement *forward, in
     return count;
 }
 
-/** Elements summed over the collisions of the run, by the trapezoidal rule over a few of them. */
+/* Elements summed over the collisions of the run, by the trapezoidal rule over a few of them. */
 static struct element_count sum_of_elements(const struct measurement *forward)
 {
     static const int64_t collisions[] = {1,   2,   4,   8,   15,  30,  60,  100,
@@ -245,7 +245,7 @@ static struct element_count sum_of_elements(const struct measurement *forward)
     return sum;
 }
 
-/** The limits of a core and the loops by themselves, one after the other: what the machine's speed does to the one
+/* The limits of a core and the loops by themselves, one after the other: what the machine's speed does to the one
  * it does to the other. */
 struct loop_rounds {
     struct machine_limits limits[ROUNDS];
@@ -260,7 +260,7 @@ static void measure_loops(struct loop_rounds *rounds)
     }
 }
 
-/** Medians over the rounds. */
+/* Medians over the rounds. */
 static struct machine_limits median_limits(const struct loop_rounds *rounds)
 {
     double multiply_adds[ROUNDS], loads[ROUNDS], stores[ROUNDS];
@@ -291,7 +291,7 @@ static void report_limits(const struct measurement *forward, const struct machin
            100 * elements.above / elements.window);
 }
 
-/** What a loop takes for an element, counted in its code (cpu/collision_loops.h). */
+/* What a loop takes for an element, counted in its code (cpu/collision_loops.h). */
 struct loop_count {
     const char *name;
     size_t seconds; /* where its time is in a struct collision_loop */
@@ -300,7 +300,7 @@ struct loop_count {
     double stores;
 };
 
-/** The least time that each of these alone would take for so many elements. */
+/* The least time that each of these alone would take for so many elements. */
 struct least_seconds {
     double multiply_adds;
     double loads;
@@ -314,7 +314,7 @@ static struct least_seconds least_seconds(struct loop_count count, double rows, 
                                   rows * count.stores / limits.stores_per_second};
 }
 
-/** One row on a loop by itself: what it does for an element, the least time the limits allow for that, its time,
+/* One row on a loop by itself: what it does for an element, the least time the limits allow for that, its time,
  * and its share of the limit. */
 static void report_loop(struct loop_count count, const struct loop_rounds *rounds)
 {
@@ -349,7 +349,7 @@ static void report_loops(const struct loop_rounds *rounds)
         report_loop(counts[i], rounds);
 }
 
-/** Least processor times, in turn, of an evaluation with its loss or gradient and of the spectrum of its last
+/* Least processor times, in turn, of an evaluation with its loss or gradient and of the spectrum of its last
  * state. */
 struct spectrum_share {
     double loss_seconds;
@@ -392,7 +392,7 @@ static void report_spectrum(struct measurement *forward, struct measurement *gra
            1e3 * share.gradient_seconds);
 }
 
-/** How far the run and its parts are from what the core can do. */
+/* How far the run and its parts are from what the core can do. */
 static void report_parts(struct measurement *forward, struct measurement *gradient)
 {
     struct loop_rounds rounds;

@@ -83,7 +83,7 @@ __global__ void multiply_add(int steps, double factor, double summand, double *r
     result[blockIdx.x * blockDim.x + threadIdx.x] = total;
 }
 
-/** Multiply-adds a second that the device reaches when it does nothing else. */
+/* Multiply-adds a second that the device reaches when it does nothing else. */
 double measure_peak(int multiprocessors)
 {
     const unsigned int blocks = static_cast<unsigned int>(multiprocessors * FMA_BLOCKS_PER_MULTIPROCESSOR);
@@ -117,7 +117,7 @@ struct work {
     std::vector<struct mm_point> points;
 };
 
-/** Points spread over the part of the space where optima lie (c, q), at the lambdas of the paper. */
+/* Points spread over the part of the space where optima lie (c, q), at the lambdas of the paper. */
 void set_work(struct work *work, size_t count, int levels, int64_t qubits)
 {
     work->batch = {qubits, false, 0.0, 0.0};
@@ -132,7 +132,7 @@ void set_work(struct work *work, size_t count, int levels, int64_t qubits)
     }
 }
 
-/** Elements of the live band, summed over all collisions of the points. */
+/* Elements of the live band, summed over all collisions of the points. */
 double count_elements(const struct work &work, size_t count)
 {
     struct mm_cpu_run run = {};
@@ -153,7 +153,7 @@ double count_elements(const struct work &work, size_t count)
     return total;
 }
 
-/** Best time of one call, in seconds; the first call finds memory and classes and does not count. */
+/* Best time of one call, in seconds; the first call finds memory and classes and does not count. */
 double time_backend(const struct mm_backend *backend, void *state, const struct work &work, size_t count,
                     bool gradients)
 {
@@ -206,7 +206,7 @@ struct eigen_solver {
 constexpr struct eigen_solver EIGEN_SOLVERS[] = {{MM_EIGEN_CUSOLVER, "cusolver"},
                                                  {MM_EIGEN_TRIDIAGONAL, "tridiagonal"}};
 
-/** Where the time goes, with the classes of the chains known; and the propagation's share of the device's limit. */
+/* Where the time goes, with the classes of the chains known; and the propagation's share of the device's limit. */
 void report_stages(const struct work &work, size_t count, const struct eigen_solver &solver, double elements,
                    double peak)
 {
@@ -226,13 +226,13 @@ void report_stages(const struct work &work, size_t count, const struct eigen_sol
     }
 }
 
-/** Losses or gradients a second. */
+/* Losses or gradients a second. */
 double rate_of(const struct mm_backend *backend, void *state, const struct work &work, size_t count, bool gradients)
 {
     return static_cast<double>(count) / time_backend(backend, state, work, count, gradients);
 }
 
-/** Chains a second of a search of the same stream, from random starts to optima. */
+/* Chains a second of a search of the same stream, from random starts to optima. */
 double chains_a_second(const char *backend, const struct work &work, size_t chains,
                        enum mm_eigen_method method = MM_EIGEN_CUSOLVER)
 {
@@ -259,13 +259,13 @@ double chains_a_second(const char *backend, const struct work &work, size_t chai
     return rate;
 }
 
-/** What the cpu backend does with all its threads. */
+/* What the cpu backend does with all its threads. */
 struct cpu_rates {
     double evaluations[2]; /* losses, gradients a second */
     double chains;
 };
 
-/** The same work on the host, less of it. */
+/* The same work on the host, less of it. */
 struct cpu_rates measure_cpu(const struct work &work, size_t count)
 {
     const size_t threads = static_cast<size_t>(omp_get_max_threads());

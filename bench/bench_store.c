@@ -57,11 +57,11 @@ static mm_status evaluate(void *context, size_t count, const struct mm_point *po
     return MM_OK;
 }
 
-mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+mm_status mm_solver_evaluate_work(struct mm_solver *solver, const struct mm_work_queue *work,
                                   struct mm_error *error)
 {
     (void)solver;
-    return mm_flow_in_rounds(flow, evaluate, NULL, error);
+    return mm_work_in_rounds(work, evaluate, NULL, error);
 }
 
 /* ---------------------------------------------------------------------------------------------- keeping */
@@ -88,11 +88,11 @@ static mm_status take_chain(void *context, int64_t index, const struct mm_chain 
 }
 
 /* Most calls commit nothing, because a second has not passed: those below 20 microseconds are not counted. */
-static mm_status settle(void *context, struct mm_error *error)
+static mm_status maintain(void *context, struct mm_error *error)
 {
     struct measured *measured = context;
     double start = mm_monotonic_seconds();
-    mm_status status = mm_store_settle(measured->store, error);
+    mm_status status = mm_store_maintain(measured->store, error);
     double seconds = mm_monotonic_seconds() - start;
     if (seconds > 20e-6) {
         measured->commits++;
@@ -133,7 +133,7 @@ static mm_status open_run(const char *path, int64_t starts, struct mm_config *co
 static mm_status run(const char *path, int64_t starts, struct mm_error *error)
 {
     struct mm_config config = {0};
-    struct mm_plan *plan = NULL;
+    struct mm_search_plan *plan = NULL;
     struct measured measured = {0};
     struct mm_solver solver = {0};
     struct stat file = {0};
@@ -141,10 +141,10 @@ static mm_status run(const char *path, int64_t starts, struct mm_error *error)
     const struct mm_run_info info = {.command_line = "bench_store", .start_time = "", .host = ""};
     const struct mm_search_options options = {0};
     const struct mm_chain_keeper keeper = {
-        .context = &measured, .read = read_chain, .take = take_chain, .settle = settle};
+        .context = &measured, .read = read_chain, .take = take_chain, .after_evaluation = maintain};
     mm_status status = open_run(path, starts, &config, &measured, &info, error);
     if (status == MM_OK)
-        status = mm_plan_create(&plan, &config, mm_store_losses(measured.store), NULL, error);
+        status = mm_search_plan_create(&plan, &config, mm_store_losses(measured.store), NULL, error);
     double start = mm_monotonic_seconds();
     if (status == MM_OK)
         status = mm_search_chains(&config, &options, &solver, plan, &keeper, error);
@@ -161,7 +161,7 @@ static mm_status run(const char *path, int64_t starts, struct mm_error *error)
                (long long)measured.commits, 1e3 * measured.seconds / fmax(1.0, (double)measured.commits),
                1e3 * measured.longest, folded - searched, (double)file.st_size / 1e6,
                (double)usage.ru_maxrss / 1e3);
-    mm_plan_free(plan);
+    mm_search_plan_free(plan);
     mm_store_close(measured.store);
     mm_config_free(&config);
     return status;

@@ -32,7 +32,7 @@ static double *allocate(size_t count)
     return doubles;
 }
 
-/** Elements of the window, and those marched over: a block of columns takes its longest column and one row more. */
+/* Elements of the window, and those marched over: a block of columns takes its longest column and one row more. */
 static void count_elements(int levels, int bands, struct collision_loop *loop)
 {
     loop->elements = loop->rows = 0.0;
@@ -42,7 +42,7 @@ static void count_elements(int levels, int bands, struct collision_loop *loop)
         loop->rows += MM_COLUMN_BLOCK * ((levels - m < bands ? levels - m : bands) + 1);
 }
 
-/** Times the loops on a state that has evolved in the window, keeping the fastest round. */
+/* Times the loops on a state that has evolved in the window, keeping the fastest round. */
 static void time_loops(const struct mm_collision_loops *loops, const struct mm_band_sweep *sweep,
                        const struct mm_qubit *qubit, double *state, double *adjoint, struct collision_loop *loop)
 {
@@ -104,7 +104,7 @@ double processor_seconds(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/** Seconds of one spectrum of eigen->matrix, and of the derivative with `vectors`. */
+/* Seconds of one spectrum of eigen->matrix, and of the derivative with `vectors`. */
 static double time_spectrum(struct mm_eigen *eigen, int levels, int bands, bool vectors, double *target)
 {
     struct mm_error error;
@@ -125,7 +125,7 @@ static double time_spectrum(struct mm_eigen *eigen, int levels, int bands, bool 
     return processor_seconds() - start;
 }
 
-/** Diagonals of a density matrix that are not zero. */
+/* Diagonals of a density matrix that are not zero. */
 static int count_bands(const double *density, int levels)
 {
     int bands = 1;

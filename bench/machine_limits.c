@@ -16,7 +16,7 @@
 
 enum { CHAINS = 12, BUFFER_BYTES = 16384, LOADS_UNROLLED = 8, ROUNDS = 200000, PASSES = 20000, REPETITIONS = 7 };
 
-/** Defines multiply_adds_NAME, loads_NAME and stores_NAME for vectors of some bytes; all return the operations they
+/* Defines multiply_adds_NAME, loads_NAME and stores_NAME for vectors of some bytes; all return the operations they
  * did. */
 #define DEFINE_LOOPS(name, instructions, bytes, vector_register)                                                   \
     typedef double vector_##name __attribute__((vector_size(bytes)));                                              \

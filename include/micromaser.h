@@ -356,8 +356,8 @@ struct mm_config {
     int64_t tail;             /* [loss] tail, or tail_fraction of all collisions, rounded to the nearest */
     int64_t starts;           /* [search] starts of each grid point, random but for the last neighbour_starts
                                   or finalists */
-    int64_t
-        neighbour_starts; /* [search] starts from the optima of the grid points with the next lower lambda and g */
+    int64_t neighbour_starts; /* [search] starts from the optima of the grid points with the next lower lambda
+                                  and g */
     int64_t excited_starts; /* [search] of the starts, the first ones, which begin with excited batches if random */
     int64_t agree;          /* [search] starts that must find a grid point's best loss to end it; 0: all are run */
     int64_t race;           /* [search] evaluations after which a random start ends; 0: there is no race */
@@ -446,8 +446,8 @@ MM_API mm_status mm_results_create(struct mm_results *results, const struct mm_c
                                    struct mm_error *error);
 
 /** Runs every chain of the configuration that is needed and not finished in *results yet; with config->agree, the
- *  starts that are not needed stay unfinished. The program runs the same chains in the same way, and keeps their ends
- *  on disk instead, where nothing is lost; here they are in memory alone.
+ *  starts that are not needed stay unfinished. The program runs the same chains in the same way, and keeps their
+ *  ends on disk instead, where nothing is lost; here they are in memory alone.
  *  The end of a chain depends on the configuration, seed and backend only, bit for bit: not on threads, slots,
  *  or which chains ran beside it.
  *  Returns MM_OK, MM_STOPPED when options->stop was set (finished chains are in *results), or an error. */
@@ -531,7 +531,8 @@ struct mm_run_info {
 };
 
 /** Writes results and configuration as the file of `micromaser search` (HDF5; layout: README.md), for a search that
- *  was run in memory. It gets a temporary name beside `path`, is synced and renamed. Nothing is left behind on failure. Overwrites `path` only if `replace` is true. */
+ *  was run in memory. It gets a temporary name beside `path`, is synced and renamed. Nothing is left behind on
+ * failure. Overwrites `path` only if `replace` is true. */
 MM_API mm_status mm_result_file_write(const char *path, const struct mm_config *config,
                                       const struct mm_results *results, const struct mm_run_info *info,
                                       bool replace, struct mm_error *error);

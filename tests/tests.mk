@@ -102,7 +102,7 @@ check-sanitize: ## the C tests under AddressSanitizer, LeakSanitizer and Undefin
 
 # clang and its OpenMP, because of gcc's the sanitizer does not see the synchronisation; archer tells it clang's.
 THREAD_FLAGS   := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-THREAD_TESTS   := solver/point_flow search/search search/plan solver/physics solver/adjoint evolve/robustness wigner/wigner \
+THREAD_TESTS   := solver/work_queue search/search search/plan solver/physics solver/adjoint evolve/robustness wigner/wigner \
                   store/store
 ARCHER         := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so))
 check-threads: ## the tests that use threads under ThreadSanitizer (clang)

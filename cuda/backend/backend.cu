@@ -48,7 +48,7 @@ struct cuda_backend {
 
 constexpr char NO_CODE[] = "CUDA built in, but without code for this device: build it with CUDA_ARCHS=native";
 
-/** A machine without a driver, or whose driver is older than the runtime built in, has no device for us. */
+/* A machine without a driver, or whose driver is older than the runtime built in, has no device for us. */
 const char *reason_of(cudaError_t outcome)
 {
     switch (outcome) {
@@ -64,7 +64,7 @@ const char *reason_of(cudaError_t outcome)
     }
 }
 
-/** Names a device, one of so many. */
+/* Names a device, one of so many. */
 void describe_devices(int device, int count, size_t size, char *text)
 {
     cudaDeviceProp properties;
@@ -75,14 +75,14 @@ void describe_devices(int device, int count, size_t size, char *text)
     snprintf(text, size, "%s, %d device%s", properties.name, count, count == 1 ? "" : "s");
 }
 
-/** Devices that chains may go to. */
+/* Devices that chains may go to. */
 struct device_list {
     int count;
     int devices[DEVICES_LISTED];
 };
 
-/** Whether a device gives the bits of the first one: the libraries promise it where the architecture and the number
- *  of multiprocessors are the same. */
+/* Whether a device gives the bits of the first one: the libraries promise it where the architecture and the number
+ * of multiprocessors are the same. */
 mm_status compare_with_first(int device, bool *alike, struct mm_error *error)
 {
     constexpr cudaDeviceAttr KIND[] = {cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor,
@@ -97,8 +97,8 @@ mm_status compare_with_first(int device, bool *alike, struct mm_error *error)
     return MM_OK;
 }
 
-/** Of the devices there those that are like the first one: which of them a chain goes to depends on how fast the
- *  others are, and must not show in it. */
+/* Of the devices there those that are like the first one: which of them a chain goes to depends on how fast the
+ * others are, and must not show in it. */
 mm_status list_devices(int there, struct device_list *list, struct mm_error *error)
 {
     list->count = 0;
@@ -147,14 +147,14 @@ void cuda_close(void *state)
     free(cuda);
 }
 
-/** Which processes of a run on this machine work on a device. */
+/* Which processes of a run on this machine work on a device. */
 struct device_share {
     int processes; /* that use the device */
     bool ours;     /* this one does */
 };
 
-/** Fewer processes than devices: each takes every so many-th device; more: they share them in turn.
- *  @param device  its place in the list */
+/* Fewer processes than devices: each takes every so many-th device; more: they share them in turn.
+ * @param device  its place in the list */
 struct device_share share_device(int device, int device_count, const struct mm_solver_options *options)
 {
     const int processes = options->host_count > 1 ? options->host_count : 1;
@@ -164,7 +164,7 @@ struct device_share share_device(int device, int device_count, const struct mm_s
             options->host_index % device_count == device};
 }
 
-/** Names the device in a failure of its own; returns the status. */
+/* Names the device in a failure of its own; returns the status. */
 mm_status of_device(int device, mm_status status, const struct mm_error *own, struct mm_error *error)
 {
     if (status == MM_ERROR_DEVICE)
@@ -174,8 +174,8 @@ mm_status of_device(int device, mm_status status, const struct mm_error *own, st
     return status;
 }
 
-/** Opens the workers of a device, and divides what is free then.
- *  @param processes  that do the same on this device */
+/* Opens the workers of a device, and divides what is free then.
+ * @param processes  that do the same on this device */
 mm_status open_device(struct cuda_backend *cuda, int device, int processes, const struct mm_solver_options *options,
                       struct mm_error *error)
 {
@@ -266,7 +266,7 @@ size_t cuda_preferred_points(const void *state)
 
 /* ------------------------------------------------------------------------------------------ evaluating */
 
-/** Room for the items of a call; points that were in no earlier call begin in the first class. */
+/* Room for the items of a call; points that were in no earlier call begin in the first class. */
 mm_status reserve_items(struct cuda_backend *cuda, size_t count, struct mm_error *error)
 {
     if (count <= cuda->item_capacity)
@@ -294,14 +294,14 @@ int compare_items(const void *a, const void *b)
     return (left->point > right->point) - (left->point < right->point);
 }
 
-/** Points that a worker takes at a time, of so many in all. */
+/* Points that a worker takes at a time, of so many in all. */
 size_t portion_of(const struct cuda_backend *cuda, size_t count)
 {
     const size_t workers = static_cast<size_t>(cuda->worker_count), each = (count + workers - 1) / workers;
     return each < ITEMS_MOST ? each : ITEMS_MOST;
 }
 
-/** A point on its way; it begins in the class where it ended last. */
+/* A point on its way; it begins in the class where it ended last. */
 struct mm_cuda_item begin_item(const struct cuda_backend *cuda, size_t point)
 {
     struct mm_cuda_item item = {};
@@ -310,8 +310,8 @@ struct mm_cuda_item begin_item(const struct cuda_backend *cuda, size_t point)
     return item;
 }
 
-/** Shares out the sorted items in portions; every worker takes the next one when it is done with its last. What is
- *  computed for a point does not depend on the portions. */
+/* Shares out the sorted items in portions; every worker takes the next one when it is done with its last. What is
+ * computed for a point does not depend on the portions. */
 mm_status share_out(struct cuda_backend *cuda, const struct mm_cuda_job &job, size_t count, struct mm_error *error)
 {
     const size_t portion = portion_of(cuda, count);
@@ -357,14 +357,14 @@ mm_status cuda_evaluate(void *state, size_t count, const struct mm_point *points
     return status;
 }
 
-/** What one worker does for a flow.
- *  @param slots, items  [portion], its own */
-void evaluate_queue(struct cuda_backend *cuda, struct mm_cuda_worker *worker, struct mm_flow_queue *queue,
+/* What one worker does for a work queue.
+ * @param slots, items  [portion], its own */
+void evaluate_queue(struct cuda_backend *cuda, struct mm_cuda_worker *worker, struct mm_shared_queue *queue,
                     size_t portion, size_t *slots, struct mm_cuda_item *items)
 {
-    const struct mm_point_flow *flow = queue->flow;
-    const struct mm_cuda_job job = {flow->points, flow->evaluations, flow->gradients, cuda->free_batches};
-    for (size_t count; (count = mm_flow_queue_take(queue, portion, slots)) > 0;) {
+    const struct mm_work_queue *work = queue->work;
+    const struct mm_cuda_job job = {work->points, work->evaluations, work->gradients, cuda->free_batches};
+    for (size_t count; (count = mm_shared_queue_take(queue, portion, slots)) > 0;) {
         struct mm_error own = {}, error = {};
         for (size_t i = 0; i < count; i++)
             items[i] = begin_item(cuda, slots[i]);
@@ -372,29 +372,29 @@ void evaluate_queue(struct cuda_backend *cuda, struct mm_cuda_worker *worker, st
             of_device(worker->device, mm_cuda_worker_evaluate(worker, job, count, items, &own), &own, &error);
         for (size_t i = 0; status == MM_OK && i < count; i++)
             cuda->classes[items[i].point] = items[i].size;
-        mm_flow_queue_give(queue, count, slots, status, &error);
+        mm_shared_queue_give(queue, count, slots, status, &error);
     }
 }
 
-mm_status cuda_evaluate_flow(void *state, const struct mm_point_flow *flow, struct mm_error *error)
+mm_status cuda_evaluate_work(void *state, const struct mm_work_queue *work, struct mm_error *error)
 {
     struct cuda_backend *cuda = static_cast<struct cuda_backend *>(state);
-    const size_t portion = portion_of(cuda, flow->slot_count);
+    const size_t portion = portion_of(cuda, work->slot_count);
     const size_t places = portion * static_cast<size_t>(cuda->worker_count);
-    struct mm_flow_queue queue;
+    struct mm_shared_queue queue;
     size_t *slots = static_cast<size_t *>(calloc(places + 1, sizeof *slots));
-    mm_status status = reserve_items(cuda, places > flow->slot_count ? places : flow->slot_count, error);
+    mm_status status = reserve_items(cuda, places > work->slot_count ? places : work->slot_count, error);
     if (status == MM_OK && slots == nullptr)
         status = mm_fail(error, MM_ERROR_MEMORY, "no memory for %zu points", places);
     if (status == MM_OK)
-        status = mm_flow_queue_open(&queue, flow, error);
+        status = mm_shared_queue_open(&queue, work, error);
     if (status == MM_OK) {
 #pragma omp parallel for schedule(static, 1) num_threads(cuda->worker_count)
         for (int w = 0; w < cuda->worker_count; w++) {
             const size_t begin = static_cast<size_t>(w) * portion;
             evaluate_queue(cuda, &cuda->workers[w], &queue, portion, slots + begin, cuda->items + begin);
         }
-        status = mm_flow_queue_close(&queue, error);
+        status = mm_shared_queue_close(&queue, error);
     }
     free(slots);
     return status;
@@ -410,7 +410,7 @@ mm_status cuda_evolve(void *state, const struct mm_point *point, int64_t collisi
                      error);
 }
 
-/** Shares the states out to all workers. */
+/* Shares the states out to all workers. */
 mm_status cuda_evolve_drawn(void *state, size_t count, int64_t collisions, const struct mm_drawn_collision *drawn,
                             struct mm_state *states, struct mm_error *error)
 {
@@ -434,7 +434,7 @@ mm_status cuda_evolve_drawn(void *state, size_t count, int64_t collisions, const
     return worst;
 }
 
-/** Sum of a counter over the workers. */
+/* Sum of a counter over the workers. */
 size_t sum_of(const void *state, size_t mm_cuda_worker::*counter)
 {
     const struct cuda_backend *cuda = static_cast<const struct cuda_backend *>(state);
@@ -489,5 +489,5 @@ struct mm_cuda_times mm_cuda_measured(const void *state)
 
 extern "C" const struct mm_backend mm_backend_cuda = {
     "cuda",        {true, false},      cuda_available, cuda_open,         cuda_device, cuda_preferred_points,
-    cuda_evaluate, cuda_evaluate_flow, cuda_evolve,    cuda_evolve_drawn, cuda_close,  mm_cuda_wigner,
+    cuda_evaluate, cuda_evaluate_work, cuda_evolve,    cuda_evolve_drawn, cuda_close,  mm_cuda_wigner,
 };

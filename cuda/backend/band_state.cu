@@ -8,7 +8,7 @@
 namespace
 {
 
-/** Element (m+d, m) of a state; zero beyond its levels. */
+/* Element (m+d, m) of a state; zero beyond its levels. */
 double state_element(const struct mm_state *state, int d, int m)
 {
     const size_t levels = static_cast<size_t>(state->levels);

@@ -13,7 +13,7 @@ namespace
 
 constexpr int FIRST_COLUMNS = 128; /* live levels of most chains never pass that */
 
-/** Collisions of chains of a class that take a multiprocessor as long as MM_LAUNCH_COLLISIONS of the largest class
+/* Collisions of chains of a class that take a multiprocessor as long as MM_LAUNCH_COLLISIONS of the largest class
  * in registers; the largest class of all has 2^24 elements. */
 int64_t launch_collisions(struct mm_chain_class size)
 {
@@ -21,7 +21,7 @@ int64_t launch_collisions(struct mm_chain_class size)
     return most / (int64_t{size.bands} * size.columns);
 }
 
-/** Chains of a plan that fit, with the segments it has. */
+/* Chains of a plan that fit, with the segments it has. */
 size_t rows_that_fit(struct mm_chain_plan plan, const struct mm_problem *problem, size_t limit)
 {
     size_t wanted[MM_ARRAY_COUNT], bytes = 0;
@@ -32,13 +32,13 @@ size_t rows_that_fit(struct mm_chain_plan plan, const struct mm_problem *problem
     return limit / bytes;
 }
 
-/** Collision before which the segments start to be counted. */
+/* Collision before which the segments start to be counted. */
 int64_t segment_origin(const struct mm_chain_plan &plan)
 {
     return plan.first / MM_DERIVATIVE_INTERVAL * MM_DERIVATIVE_INTERVAL;
 }
 
-/** Most states that a way keeps of a segment of the plan. */
+/* Most states that a way keeps of a segment of the plan. */
 int64_t most_kept(const struct mm_chain_plan &plan, const struct mm_way &way)
 {
     struct mm_way_place place = {};
@@ -53,7 +53,7 @@ int64_t most_kept(const struct mm_chain_plan &plan, const struct mm_way &way)
     return most;
 }
 
-/** Gives the plan segments of a length. */
+/* Gives the plan segments of a length. */
 void set_segments(struct mm_chain_plan *plan, const struct mm_chain_purpose &purpose, int64_t length)
 {
     const struct mm_way *ways = purpose.ways->ways;
@@ -64,7 +64,7 @@ void set_segments(struct mm_chain_plan *plan, const struct mm_chain_purpose &pur
                       : std::max(most_kept(*plan, ways[MM_SWEEP_EXACT]), most_kept(*plan, ways[MM_SWEEP_ROUGH]));
 }
 
-/** Of segments that double in length, those that take least memory for states and checkpoints. */
+/* Of segments that double in length, those that take least memory for states and checkpoints. */
 void cut_segments(struct mm_chain_plan *plan, const struct mm_chain_purpose &purpose)
 {
     struct mm_chain_plan cut = *plan;

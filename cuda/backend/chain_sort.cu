@@ -13,7 +13,7 @@ namespace
 
 constexpr int BLOCK_THREADS = 128;
 
-/** Thrust's view of the scratch. */
+/* Thrust's view of the scratch. */
 struct scratch_allocator {
     typedef char value_type;
     struct mm_sort_scratch *scratch;

@@ -15,7 +15,7 @@
 namespace
 {
 
-/** One state on its way. */
+/* One state on its way. */
 struct drawn_item {
     size_t state;
     struct mm_window window; /* of the state */
@@ -23,7 +23,7 @@ struct drawn_item {
     bool finished;
 };
 
-/** What all states have in common. */
+/* What all states have in common. */
 struct drawn_job {
     struct mm_cuda_worker *worker;
     int64_t first; /* collisions that led to the states */
@@ -33,7 +33,7 @@ struct drawn_job {
     struct mm_state *states;
 };
 
-/** Where the parts of MM_ARRAY_INPUT lie, on the device or in its pinned twin. */
+/* Where the parts of MM_ARRAY_INPUT lie, on the device or in its pinned twin. */
 struct drawn_input {
     struct mm_device_chain *chains; /* [row] */
     struct mm_qubit *qubits;        /* [launch number][row][collision of the launch] */
@@ -41,7 +41,7 @@ struct drawn_input {
     int64_t *ends;                  /* [collision]: each is a batch of one qubit */
 };
 
-/** States of one class on the device. */
+/* States of one class on the device. */
 struct drawn_pass {
     const struct drawn_job *job;
     struct drawn_item *items; /* [plan.rows] */
@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS)
 
 /* ----------------------------------------------------------------------------------------------- memory */
 
-/** Bytes of the input that grow with the rows, beside the chains. */
+/* Bytes of the input that grow with the rows, beside the chains. */
 size_t bytes_per_row(const struct drawn_job &job)
 {
     return job.length * (sizeof(struct mm_qubit) + sizeof(double));
@@ -75,7 +75,7 @@ struct drawn_input divide_input(const struct drawn_job &job, size_t rows, void *
     return input;
 }
 
-/** Arrays for at most `count` states of a class; at most half of the memory is for the collisions. */
+/* Arrays for at most `count` states of a class; at most half of the memory is for the collisions. */
 mm_status prepare(struct drawn_pass *pass, struct mm_chain_class size, size_t count, struct mm_error *error)
 {
     const struct drawn_job &job = *pass->job;
@@ -105,7 +105,7 @@ mm_status prepare(struct drawn_pass *pass, struct mm_chain_class size, size_t co
 
 /* --------------------------------------------------------------------------------------- there and back */
 
-/** The chain of a state, as the kernels find it. */
+/* The chain of a state, as the kernels find it. */
 struct mm_device_chain chain_of(const struct drawn_job &job, const struct drawn_item &item)
 {
     const struct mm_state *state = &job.states[item.state];
@@ -120,7 +120,7 @@ struct mm_device_chain chain_of(const struct drawn_job &job, const struct drawn_
     return chain;
 }
 
-/** Writes all rows into the staged arrays. */
+/* Writes all rows into the staged arrays. */
 void stage(const struct drawn_pass &pass)
 {
     const struct drawn_job &job = *pass.job;
@@ -165,7 +165,7 @@ mm_status upload(const struct drawn_pass &pass, struct mm_error *error)
     return MM_OK;
 }
 
-/** Takes the states that did not outgrow the class; the others go on to the next one. */
+/* Takes the states that did not outgrow the class; the others go on to the next one. */
 mm_status collect(const struct drawn_pass &pass, struct mm_error *error)
 {
     const struct drawn_job &job = *pass.job;
@@ -194,7 +194,7 @@ mm_status collect(const struct drawn_pass &pass, struct mm_error *error)
 
 /* ----------------------------------------------------------------------------------------------- passes */
 
-/** Launch by launch through all collisions. */
+/* Launch by launch through all collisions. */
 mm_status propagate(const struct drawn_pass &pass, struct mm_error *error)
 {
     const struct drawn_job &job = *pass.job;
@@ -220,7 +220,7 @@ mm_status propagate(const struct drawn_pass &pass, struct mm_error *error)
     return status;
 }
 
-/** As many of the first `count` items, all of one class, as there is room for; *taken becomes their number. */
+/* As many of the first `count` items, all of one class, as there is room for; *taken becomes their number. */
 mm_status run_pass(const struct drawn_job &job, struct drawn_item *items, size_t count, size_t *taken,
                    struct mm_error *error)
 {
@@ -236,7 +236,7 @@ mm_status run_pass(const struct drawn_job &job, struct drawn_item *items, size_t
     return status == MM_OK ? collect(pass, error) : status;
 }
 
-/** Class by class until every state has arrived. */
+/* Class by class until every state has arrived. */
 mm_status run_items(const struct drawn_job &job, size_t count, struct drawn_item *items, struct mm_error *error)
 {
     mm_status status = MM_OK;
@@ -254,7 +254,7 @@ mm_status run_items(const struct drawn_job &job, size_t count, struct drawn_item
     return status;
 }
 
-/** Whether the coupling of any state varies. */
+/* Whether the coupling of any state varies. */
 bool coupling_varies(const struct drawn_job &job, size_t count)
 {
     for (size_t s = 0; s < count; s++)

@@ -19,7 +19,7 @@
 namespace
 {
 
-/** Chains of one class on their way through the device. */
+/* Chains of one class on their way through the device. */
 struct pass {
     struct mm_cuda_worker *worker;
     const struct mm_cuda_job *job;
@@ -36,7 +36,7 @@ double seconds_now()
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/** Ends a stage, where times are wanted. */
+/* Ends a stage, where times are wanted. */
 mm_status end_stage(const struct pass &pass, enum mm_cuda_stage stage, struct mm_error *error)
 {
     struct mm_cuda_times *times = &pass.worker->times;
@@ -51,7 +51,7 @@ mm_status end_stage(const struct pass &pass, enum mm_cuda_stage stage, struct mm
 
 /* ----------------------------------------------------------------------------------------- forward run */
 
-/** Puts all states and chains aside, or back, as they are at the start of a segment. */
+/* Puts all states and chains aside, or back, as they are at the start of a segment. */
 mm_status copy_checkpoint(const struct pass &pass, int64_t segment, bool restore, struct mm_error *error)
 {
     const struct mm_device_memory &memory = pass.worker->memory;
@@ -67,8 +67,8 @@ mm_status copy_checkpoint(const struct pass &pass, int64_t segment, bool restore
     return MM_OK;
 }
 
-/** From the vacuum to the end of the schedule. With gradients the states of the last segment are kept, and a
- *  checkpoint is left at the start of every other. */
+/* From the vacuum to the end of the schedule. With gradients the states of the last segment are kept, and a
+ * checkpoint is left at the start of every other. */
 mm_status run_forward(const struct pass &pass, struct mm_error *error)
 {
     const struct mm_chain_plan &plan = pass.plan;
@@ -88,7 +88,7 @@ mm_status run_forward(const struct pass &pass, struct mm_error *error)
     return status;
 }
 
-/** Sorts the rows, and brings keys, order and chains to the host. */
+/* Sorts the rows, and brings keys, order and chains to the host. */
 mm_status sort_rows(struct pass *pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass->worker;
@@ -115,7 +115,7 @@ mm_status sort_rows(struct pass *pass, struct mm_error *error)
     return MM_OK;
 }
 
-/** Decides which chains are finished, and in which class the others are run again. */
+/* Decides which chains are finished, and in which class the others are run again. */
 void set_classes(const struct pass &pass)
 {
     const struct mm_device_chain *chains = mm_staged<struct mm_device_chain>(pass.worker->memory, MM_ARRAY_INPUT);
@@ -136,7 +136,7 @@ void set_classes(const struct pass &pass)
     }
 }
 
-/** Takes the chains that are run again out of the order: nothing more is asked of this run of theirs. */
+/* Takes the chains that are run again out of the order: nothing more is asked of this run of theirs. */
 mm_status keep_finished(struct pass *pass, struct mm_error *error)
 {
     int *order = mm_staged<int>(pass->worker->memory, MM_ARRAY_ORDER);
@@ -156,8 +156,8 @@ mm_status keep_finished(struct pass *pass, struct mm_error *error)
 
 /* --------------------------------------------------------------------------------------------- spectra */
 
-/** Fills the evaluation of one chain; the ergotropy is never negative.
- *  @returns the partial derivatives of its loss */
+/* Fills the evaluation of one chain; the ergotropy is never negative.
+ * @returns the partial derivatives of its loss */
 struct mm_loss finish_evaluation(const struct pass &pass, int row, double passive)
 {
     const struct mm_problem *problem = pass.worker->problem;
@@ -179,7 +179,7 @@ struct mm_loss finish_evaluation(const struct pass &pass, int row, double passiv
     return loss;
 }
 
-/** The final adjoint of a group from its projectors and the derivatives of the losses. */
+/* The final adjoint of a group from its projectors and the derivatives of the losses. */
 mm_status build_adjoints(const struct pass &pass, const struct mm_eigen_group &group, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
@@ -195,7 +195,7 @@ mm_status build_adjoints(const struct pass &pass, const struct mm_eigen_group &g
                                  worker->stream, error);
 }
 
-/** As many chains of a group as there is room for, from place `place` of the order; group->count becomes theirs. */
+/* As many chains of a group as there is room for, from place `place` of the order; group->count becomes theirs. */
 mm_status finish_group(const struct pass &pass, int place, struct mm_eigen_group *group, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
@@ -222,7 +222,7 @@ mm_status finish_group(const struct pass &pass, int place, struct mm_eigen_group
     return status == MM_OK ? end_stage(pass, MM_STAGE_EIGEN, error) : status;
 }
 
-/** Evaluations, and with gradients the final adjoints, of all finished rows. */
+/* Evaluations, and with gradients the final adjoints, of all finished rows. */
 mm_status finish_rows(const struct pass &pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
@@ -246,7 +246,7 @@ mm_status finish_rows(const struct pass &pass, struct mm_error *error)
 
 /* ------------------------------------------------------------------------------------------- gradients */
 
-/** Leaves only the chains whose gradient is wanted in the order. */
+/* Leaves only the chains whose gradient is wanted in the order. */
 mm_status select_swept(struct pass *pass, struct mm_error *error)
 {
     int *order = mm_staged<int>(pass->worker->memory, MM_ARRAY_ORDER);
@@ -258,7 +258,7 @@ mm_status select_swept(struct pass *pass, struct mm_error *error)
     return MM_OK;
 }
 
-/** Segment by segment, last one first, recomputing the states of all but the last. */
+/* Segment by segment, last one first, recomputing the states of all but the last. */
 mm_status sweep_adjoints(const struct pass &pass, struct mm_error *error)
 {
     const cudaStream_t stream = pass.worker->stream;
@@ -277,7 +277,7 @@ mm_status sweep_adjoints(const struct pass &pass, struct mm_error *error)
     return status;
 }
 
-/** The gradient of a row, from its derivatives by all batches; NAN where it is not wanted. */
+/* The gradient of a row, from its derivatives by all batches; NAN where it is not wanted. */
 void write_gradient(const struct pass &pass, int row, const double *derivative)
 {
     const struct mm_problem *problem = pass.worker->problem;
@@ -288,7 +288,7 @@ void write_gradient(const struct pass &pass, int row, const double *derivative)
                                                 : mm_channel_gradient{NAN, NAN};
 }
 
-/** Brings the derivatives of all rows home. Where few collisions did not tell, the chain is not finished. */
+/* Brings the derivatives of all rows home. Where few collisions did not tell, the chain is not finished. */
 mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass.worker;
@@ -317,7 +317,7 @@ mm_status collect_gradients(const struct pass &pass, struct mm_error *error)
 
 /* ---------------------------------------------------------------------------------------------- chains */
 
-/** Evaluations and gradients of the chains that did not outgrow the class. */
+/* Evaluations and gradients of the chains that did not outgrow the class. */
 mm_status finish_pass(struct pass *pass, struct mm_error *error)
 {
     mm_status status = finish_rows(*pass, error);
@@ -332,7 +332,7 @@ mm_status finish_pass(struct pass *pass, struct mm_error *error)
     return status == MM_OK ? end_stage(*pass, MM_STAGE_TRANSFER, error) : status;
 }
 
-/** The way of a chain's adjoint sweep. */
+/* The way of a chain's adjoint sweep. */
 enum mm_sweep_way way_of(const struct pass &pass, int row)
 {
     const struct mm_cuda_item &item = pass.items[row];
@@ -342,7 +342,7 @@ enum mm_sweep_way way_of(const struct pass &pass, int row)
                                                                                          : MM_SWEEP_EXACT;
 }
 
-/** All chains of a pass, from the vacuum to their results. */
+/* All chains of a pass, from the vacuum to their results. */
 mm_status run_pass(struct pass *pass, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = pass->worker;
@@ -376,7 +376,7 @@ mm_status run_pass(struct pass *pass, struct mm_error *error)
     return status == MM_OK && pass->finished > 0 ? finish_pass(pass, error) : status;
 }
 
-/** Whether two items may go through the device together. */
+/* Whether two items may go through the device together. */
 bool alike(const struct mm_cuda_item &a, const struct mm_cuda_item &b)
 {
     return a.every == b.every && mm_chain_class_same(a.size, b.size);

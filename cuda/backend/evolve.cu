@@ -11,7 +11,7 @@
 namespace
 {
 
-/** One chain alone. */
+/* One chain alone. */
 struct evolution {
     struct mm_cuda_worker *worker;
     const struct mm_state *start;
@@ -30,7 +30,7 @@ double energy_of(const struct mm_state *state)
     return energy;
 }
 
-/** Arrays for one chain of a class; without a tail, since there is no schedule to end. */
+/* Arrays for one chain of a class; without a tail, since there is no schedule to end. */
 mm_status prepare(struct evolution *evolution, struct mm_chain_class size, bool energies, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;
@@ -66,7 +66,7 @@ mm_status download_chain(struct evolution *evolution, struct mm_error *error)
     return MM_OK;
 }
 
-/** Puts the state given in the place of the vacuum. */
+/* Puts the state given in the place of the vacuum. */
 mm_status upload_start(struct evolution *evolution, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;
@@ -88,7 +88,7 @@ mm_status upload_start(struct evolution *evolution, struct mm_error *error)
     return download_chain(evolution, error);
 }
 
-/** From the start to the end, or to where the window outgrows the class. */
+/* From the start to the end, or to where the window outgrows the class. */
 mm_status run(struct evolution *evolution, const struct mm_point *point, double *energies, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;
@@ -114,7 +114,7 @@ mm_status run(struct evolution *evolution, const struct mm_point *point, double 
     return status;
 }
 
-/** Replaces the state given by the chain's. */
+/* Replaces the state given by the chain's. */
 mm_status take_state(struct evolution *evolution, struct mm_state *state, struct mm_error *error)
 {
     struct mm_cuda_worker *worker = evolution->worker;

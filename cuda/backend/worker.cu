@@ -56,7 +56,7 @@ void mm_cuda_worker_share(struct mm_cuda_worker *worker, size_t bytes)
     worker->memory.limit = bytes - bytes / EIGEN_SHARE;
 }
 
-/** What a device says while it is closed cannot be acted on. */
+/* What a device says while it is closed cannot be acted on. */
 void mm_cuda_worker_close(struct mm_cuda_worker *worker)
 {
     (void)cudaSetDevice(worker->device);

@@ -30,7 +30,7 @@ mm_status allocate(struct mm_device_memory *memory, int array, size_t bytes, str
     return MM_OK;
 }
 
-/** Bytes held once everything wanted is there and nothing was given back that is large enough. */
+/* Bytes held once everything wanted is there and nothing was given back that is large enough. */
 size_t bytes_after(const struct mm_device_memory *memory, const size_t *wanted)
 {
     size_t total = 0;

@@ -1,5 +1,5 @@
-/* adjoint_wide.cuh - the adjoint sweep in global memory: one block a chain. Same steps as kernels/adjoint_tile.cuh.
- * */
+/* adjoint_wide.cuh - the adjoint sweep in global memory: one block a chain. Same steps as
+ * kernels/adjoint_tile.cuh. */
 #ifndef MM_CUDA_KERNELS_ADJOINT_WIDE_CUH
 #define MM_CUDA_KERNELS_ADJOINT_WIDE_CUH
 

@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(MM_BLOCK_THREADS) start_chain(struct mm_chain_
     }
 }
 
-/** A lane's part of Tr(R^2), for its columns m and m+1. */
+/* A lane's part of Tr(R^2), for its columns m and m+1. */
 __device__ double purity_part(const struct mm_wide_matrix &state, int m)
 {
     double below = 0.0;

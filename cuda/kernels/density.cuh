@@ -34,8 +34,8 @@ mm_status mm_cuda_expand(const struct mm_chain_batch &batch, int count, const in
                          double *dense, cudaStream_t stream, struct mm_error *error);
 
 /** Sets the adjoint at the end of the schedule, from W = Tr(H R) - Tr(P R) with P = sum_k k v_k v_k^T:
- *  A = by_ergotropy (H - P) + (by_energy + by_instability s_n) H + 2 by_purity R in the window of the present state,
- *  zero outside. The batch keeps by_instability for the sweep.
+ *  A = by_ergotropy (H - P) + (by_energy + by_instability s_n) H + 2 by_purity R in the window of the present
+ *  state, zero outside. The batch keeps by_instability for the sweep.
  *  @param n             rows of the projectors, at least the live levels of every chain
  *  @param projector     [count][n][n], device memory, in the order of `order`; element (row, column) at
  *                       column * n + row, of which the lower triangle is read

@@ -1,4 +1,4 @@
-/* keep.cuh - what a forward run leaves for an adjoint sweep: windows of all states, and the states of its way. */
+/* keep.cuh - what a forward run leaves for an adjoint sweep: the windows of all states, and checkpoints. */
 #ifndef MM_CUDA_KERNELS_KEEP_CUH
 #define MM_CUDA_KERNELS_KEEP_CUH
 

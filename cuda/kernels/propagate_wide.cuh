@@ -52,8 +52,8 @@ __device__ static inline struct mm_state_sums mm_wide_sums(const struct mm_wide_
     return sums;
 }
 
-/** Sum over one diagonal, for all threads; contains a barrier. Places alternate as in kernels/propagate_tile.cuh.
- * */
+/** Sum over one diagonal, for all threads; contains a barrier. Places alternate as in
+ * kernels/propagate_tile.cuh. */
 __device__ static inline double mm_wide_diagonal_sum(const struct mm_wide_matrix &state,
                                                      struct mm_wide_shared &shared, int diagonal)
 {
@@ -80,8 +80,8 @@ __device__ static inline void mm_wide_forward(const struct mm_wide_tables &table
     __syncthreads();
 }
 
-/** mm_cuda_propagate for the classes of global memory. Two blocks a multiprocessor are what its registers allow; asked
- * for no more, the compiler does not spill to fit three. */
+/** mm_cuda_propagate for the classes of global memory. Two blocks a multiprocessor are what its registers allow;
+ * asked for no more, the compiler does not spill to fit three. */
 __global__ void __launch_bounds__(MM_BLOCK_THREADS, 2)
     mm_propagate_wide(struct mm_chain_batch batch, const int *order, int64_t first, int64_t end, bool keep)
 {

@@ -12,7 +12,7 @@ extern "C" {
 namespace
 {
 
-/** Room for the stretches and terms of a way. */
+/* Room for the stretches and terms of a way. */
 mm_status allocate(struct mm_way *way, size_t stretches, size_t terms, struct mm_error *error)
 {
     way->stretches = static_cast<struct mm_way_stretch *>(calloc(stretches, sizeof *way->stretches));
@@ -24,7 +24,7 @@ mm_status allocate(struct mm_way *way, size_t stretches, size_t terms, struct mm
     return MM_OK;
 }
 
-/** Counts the states that are kept before each stretch. */
+/* Counts the states that are kept before each stretch. */
 void count_kept(const struct mm_way &way)
 {
     int64_t kept = 0;
@@ -57,7 +57,7 @@ mm_status follow_plan(struct mm_way *way, const struct mm_sweep_plan &plan, int6
     return MM_OK;
 }
 
-/** One stretch in which every collision counts, as long as a plan. */
+/* One stretch in which every collision counts, as long as a plan. */
 mm_status take_every(struct mm_way *way, const struct mm_sweep_plan &plan, struct mm_error *error)
 {
     mm_status status = allocate(way, 1, 0, error);

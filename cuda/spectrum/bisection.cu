@@ -19,24 +19,24 @@ constexpr int THREADS = 128;
 constexpr int HALVINGS = 55;        /* to an eighth of what rounds in a number of the size of the bound */
 constexpr int RESCALE_INTERVAL = 8; /* rows after which a minor is brought back to the size of 1 */
 
-/** Stands for a minor that vanishes, and is lost in any other: within the interval a row makes a minor smaller by
- *  what it rounds at most, some 1e-17. */
+/* Stands for a minor that vanishes, and is lost in any other: within the interval a row makes a minor smaller by
+ * what it rounds at most, some 1e-17. */
 constexpr double MINOR_ZERO = 1e-280;
 
-/** Rows d_i and b_{i-1}^2 of T, b_{-1} = 0. */
+/* Rows d_i and b_{i-1}^2 of T, b_{-1} = 0. */
 struct tridiagonal {
     int levels;
     const double2 *rows; /* [levels] */
 };
 
-/** The power of two that brings a number to between 1 and 2; NAN stays what it is by it. */
+/* The power of two that brings a number to between 1 and 2; NAN stays what it is by it. */
 __device__ double power_to_one(double number)
 {
     const long long exponent = __double_as_longlong(number) >> 52 & 0x7ff;
     return __longlong_as_double((2046 - exponent) * (1LL << 52));
 }
 
-/** Eigenvalues below x. */
+/* Eigenvalues below x. */
 __device__ int count_below(const struct tridiagonal &matrix, double x)
 {
     double before = 0.0, minor = 1.0;
@@ -57,7 +57,7 @@ __device__ int count_below(const struct tridiagonal &matrix, double x)
     return count;
 }
 
-/** No eigenvalue is larger in size (Gershgorin). */
+/* No eigenvalue is larger in size (Gershgorin). */
 __device__ double bound_of(const struct tridiagonal &matrix)
 {
     double diagonal = 0.0, square = 0.0;
@@ -68,7 +68,7 @@ __device__ double bound_of(const struct tridiagonal &matrix)
     return diagonal + 2.0 * sqrt(square);
 }
 
-/** Whether T has neither infinities nor NAN, which comparisons do not see. */
+/* Whether T has neither infinities nor NAN, which comparisons do not see. */
 __device__ bool is_finite(const struct tridiagonal &matrix)
 {
     double sum = 0.0;
@@ -77,7 +77,7 @@ __device__ bool is_finite(const struct tridiagonal &matrix)
     return isfinite(sum);
 }
 
-/** Eigenvalue `index`, ascending. */
+/* Eigenvalue `index`, ascending. */
 __device__ double find_value(const struct tridiagonal &matrix, int index, double bound)
 {
     double low = -bound, high = bound;
@@ -91,7 +91,7 @@ __device__ double find_value(const struct tridiagonal &matrix, int index, double
     return 0.5 * (low + high);
 }
 
-/** T + shift = L D L^T; returns whether D is positive. */
+/* T + shift = L D L^T; returns whether D is positive. */
 __device__ bool factorise(const struct mm_tridiagonal_group &group, int matrix, double shift)
 {
     const struct mm_tridiagonal_factors factors = {group.levels,
@@ -103,7 +103,7 @@ __device__ bool factorise(const struct mm_tridiagonal_group &group, int matrix, 
     return mm_factorise(factors, shift);
 }
 
-/** One block a matrix. */
+/* One block a matrix. */
 __global__ void __launch_bounds__(THREADS)
     bisect_values(struct mm_tridiagonal_group group, struct mm_chain_batch batch, const int *order, bool factors)
 {

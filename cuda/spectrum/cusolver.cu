@@ -26,7 +26,7 @@ mm_status mm_cusolver_open(struct mm_cusolver *solver, const struct mm_cuda_libr
     return MM_OK;
 }
 
-/** What a library says while it is closed cannot be acted on. */
+/* What a library says while it is closed cannot be acted on. */
 void mm_cusolver_close(struct mm_cusolver *solver)
 {
     if (solver->parameters != nullptr)

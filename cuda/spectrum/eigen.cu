@@ -29,7 +29,7 @@ constexpr int BATCH_MOST = 1024; /* enough to fill a device; more would only tak
 
 /* --------------------------------------------------------------------------------------------- kernels */
 
-/** Populations of a diagonal state, sorted ascending; with projectors, those of its levels. One block a chain. */
+/* Populations of a diagonal state, sorted ascending; with projectors, those of its levels. One block a chain. */
 __global__ void sort_populations(struct mm_chain_batch batch, const int *order, int levels, double *values,
                                  double *projectors)
 {
@@ -46,7 +46,7 @@ __global__ void sort_populations(struct mm_chain_batch batch, const int *order, 
     }
 }
 
-/** One thread a chain, smallest terms first as on the cpu. */
+/* One thread a chain, smallest terms first as on the cpu. */
 __global__ void sum_passive_energy(int count, int levels, const double *values, double *passive)
 {
     const int matrix = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
@@ -59,14 +59,14 @@ __global__ void sum_passive_energy(int count, int levels, const double *values, 
     passive[matrix] = energy;
 }
 
-/** How many eigenvalues of a matrix have vectors, the largest ones.
- *  @param populations  NULL: all of them */
+/* How many eigenvalues of a matrix have vectors, the largest ones.
+ * @param populations  NULL: all of them */
 __device__ int known_vectors(const int *populations, int levels, int matrix)
 {
     return populations == nullptr ? levels : populations[matrix];
 }
 
-/** Column j of each matrix times sqrt(p - k), k = levels-1-j; the others are left as they are. One block a column.
+/* Column j of each matrix times sqrt(p - k), k = levels-1-j; the others are left as they are. One block a column.
  */
 __global__ void weigh_vectors(int levels, const int *populations, double *vectors)
 {
@@ -79,7 +79,7 @@ __global__ void weigh_vectors(int levels, const int *populations, double *vector
         vector[n] *= weight;
 }
 
-/** Adds p to the diagonal of each matrix. One block a matrix. */
+/* Adds p to the diagonal of each matrix. One block a matrix. */
 __global__ void raise_diagonals(int levels, const int *populations, double *matrices)
 {
     const int matrix = static_cast<int>(blockIdx.x);
@@ -89,20 +89,20 @@ __global__ void raise_diagonals(int levels, const int *populations, double *matr
         matrices[(static_cast<size_t>(matrix) * size + n) * size + n] += count;
 }
 
-/** Element (n, m) of a symmetric matrix of which the lower triangle is filled. */
+/* Element (n, m) of a symmetric matrix of which the lower triangle is filled. */
 __device__ double symmetric_element(const double *matrix, int levels, int n, int m)
 {
     const int row = n > m ? n : m, column = n > m ? m : n;
     return matrix[static_cast<size_t>(column) * static_cast<size_t>(levels) + static_cast<size_t>(row)];
 }
 
-/** Most that an element of R V - V L and of V^T V - 1 may be. */
+/* Most that an element of R V - V L and of V^T V - 1 may be. */
 struct tolerances {
     double residual;
     double product;
 };
 
-/** Sets info where an element of R V - V L or V^T V - 1 is above its tolerance. One block a vector. */
+/* Sets info where an element of R V - V L or V^T V - 1 is above its tolerance. One block a vector. */
 __global__ void check_vectors(int levels, const int *populations, const double *matrices, const double *vectors,
                               const double *values, struct tolerances tolerances, int *info)
 {
@@ -128,26 +128,26 @@ __global__ void check_vectors(int levels, const int *populations, const double *
 
 /* ---------------------------------------------------------------------------------------------- memory */
 
-/** Whether eigenvectors are computed. */
+/* Whether eigenvectors are computed. */
 bool with_vectors(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return group.vectors || solver->check;
 }
 
-/** Whether the library solves a group. */
+/* Whether the library solves a group. */
 bool by_library(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return solver->method == MM_EIGEN_CUSOLVER || group.levels > MM_HOUSEHOLDER_LEVELS_MAX;
 }
 
-/** Most problems of a group that are solved at once. */
+/* Most problems of a group that are solved at once. */
 int most_at_once(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     const int of_library = mm_cusolver_most(group.levels);
     return !group.diagonal && by_library(solver, group) && of_library < BATCH_MOST ? of_library : BATCH_MOST;
 }
 
-/** Bytes of every array but cuSOLVER's work space. */
+/* Bytes of every array but cuSOLVER's work space. */
 size_t group_arrays(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group, size_t *wanted)
 {
     const size_t count = static_cast<size_t>(group.count), levels = static_cast<size_t>(group.levels);
@@ -169,7 +169,7 @@ size_t group_arrays(const struct mm_eigen_solver *solver, const struct mm_eigen_
     return bytes;
 }
 
-/** The group as cuSOLVER gets it. */
+/* The group as cuSOLVER gets it. */
 struct mm_cusolver_group of_library(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return {group.count,
@@ -180,7 +180,7 @@ struct mm_cusolver_group of_library(const struct mm_eigen_solver *solver, const 
             mm_on_device<int>(solver->memory, MM_ARRAY_INFO)};
 }
 
-/** The group as our own kernels get it. */
+/* The group as our own kernels get it. */
 struct mm_tridiagonal_group of_ours(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return {group.count,
@@ -195,13 +195,13 @@ struct mm_tridiagonal_group of_ours(const struct mm_eigen_solver *solver, const 
             mm_on_device<int>(solver->memory, MM_ARRAY_INFO)};
 }
 
-/** Where a group's eigenvectors are: cuSOLVER puts them in the place of the matrices. */
+/* Where a group's eigenvectors are: cuSOLVER puts them in the place of the matrices. */
 double *vectors_of(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return mm_on_device<double>(solver->memory, by_library(solver, group) ? MM_ARRAY_MATRICES : MM_ARRAY_VECTORS);
 }
 
-/** How many of them there are of each matrix; NULL: all. */
+/* How many of them there are of each matrix; NULL: all. */
 const int *populations_of(const struct mm_eigen_solver *solver, const struct mm_eigen_group &group)
 {
     return by_library(solver, group) ? nullptr : mm_on_device<int>(solver->memory, MM_ARRAY_POPULATIONS);
@@ -221,7 +221,7 @@ mm_status mm_eigen_open(struct mm_eigen_solver *solver, const struct mm_cuda_lib
     return mm_cusolver_open(&solver->cusolver, libraries, stream, error);
 }
 
-/** What a library says while it is closed cannot be acted on. */
+/* What a library says while it is closed cannot be acted on. */
 void mm_eigen_close(struct mm_eigen_solver *solver)
 {
     mm_cusolver_close(&solver->cusolver);

@@ -22,7 +22,7 @@ namespace
 
 constexpr int THREADS = 256;
 
-/** What the threads of a block share. */
+/* What the threads of a block share. */
 struct reduction {
     int levels;
     double2 *update;  /* [levels]: v and w of the last step */
@@ -31,13 +31,13 @@ struct reduction {
     double *matrix;   /* [levels][levels] */
 };
 
-/** Doubles of shared memory beside the matrix. */
+/* Doubles of shared memory beside the matrix. */
 __host__ __device__ constexpr size_t shared_vectors(int levels)
 {
     return 3 * static_cast<size_t>(levels) + static_cast<size_t>(levels > THREADS ? levels : THREADS);
 }
 
-/** Into how many parts the rows of a pass are divided, so that all threads have a column. */
+/* Into how many parts the rows of a pass are divided, so that all threads have a column. */
 __device__ int segments_of(int rows)
 {
     const int columns = (rows + 31) / 32 * 32;
@@ -53,7 +53,7 @@ __device__ __forceinline__ void load_state(const struct reduction &block, const 
         block.update[i] = make_double2(0.0, 0.0);
 }
 
-/** Everything from row `first` on: what the last step left to do, and p = A u. */
+/* Everything from row `first` on: what the last step left to do, and p = A u. */
 __device__ __forceinline__ void run_pass(const struct reduction &block, int first)
 {
     const int rows = block.levels - first, segments = segments_of(rows);
@@ -76,7 +76,7 @@ __device__ __forceinline__ void run_pass(const struct reduction &block, int firs
     }
 }
 
-/** One warp: v and w of the step before row `first`, from its u and p. */
+/* One warp: v and w of the step before row `first`, from its u and p. */
 __device__ __forceinline__ void make_update(const struct reduction &block, int first, double tau)
 {
     const int rows = block.levels - first, segments = segments_of(rows);
@@ -92,7 +92,7 @@ __device__ __forceinline__ void make_update(const struct reduction &block, int f
     __syncwarp();
 }
 
-/** One warp: brings row k up to date in u; returns the square of what lies beyond column k+1. */
+/* One warp: brings row k up to date in u; returns the square of what lies beyond column k+1. */
 __device__ __forceinline__ double take_row(const struct reduction &block, int k)
 {
     const double2 own = block.update[k];
@@ -108,7 +108,7 @@ __device__ __forceinline__ double take_row(const struct reduction &block, int k)
     return square;
 }
 
-/** One warp: element k of T and the reflector of row k, of which there is none for the last one. */
+/* One warp: element k of T and the reflector of row k, of which there is none for the last one. */
 __device__ __forceinline__ void take_step(const struct reduction &block, const struct mm_tridiagonal_group &group,
                                           int k)
 {
@@ -145,8 +145,8 @@ __device__ __forceinline__ void reduce(const struct reduction &block, const stru
     }
 }
 
-/** One block a matrix.
- *  @tparam IN_SHARED  there is shared memory for the matrix; else it lies where its reflectors come to lie */
+/* One block a matrix.
+ * @tparam IN_SHARED  there is shared memory for the matrix; else it lies where its reflectors come to lie */
 template <bool IN_SHARED>
 __global__ void __launch_bounds__(THREADS)
     householder_reduce(struct mm_tridiagonal_group group, struct mm_chain_batch batch, const int *order)
@@ -167,7 +167,7 @@ __global__ void __launch_bounds__(THREADS)
 constexpr int BACK_WARPS = 4;
 constexpr int BACK_FOURS = 4; /* vectors are summed over a warp by fours */
 
-/** Row `row` of unit vector k of T, at right angles to its neighbours. */
+/* Row `row` of unit vector k of T, at right angles to its neighbours. */
 __device__ double orthogonal_element(const struct mm_tridiagonal_group &group, int matrix, int k, int row)
 {
     const double *place = mm_tridiagonal_square(group, group.lower, matrix) + row * group.levels + k;
@@ -179,7 +179,7 @@ __device__ double orthogonal_element(const struct mm_tridiagonal_group &group, i
     return element;
 }
 
-/** A lane's part of a reflector: rows lane, lane + 32, .. */
+/* A lane's part of a reflector: rows lane, lane + 32, .. */
 template <int PARTS>
 __device__ __forceinline__ void load_reflector(const double *reflectors, int levels, int k, double u[PARTS])
 {
@@ -215,7 +215,7 @@ __device__ __forceinline__ void reflect(const double u[PARTS], double tau, doubl
     }
 }
 
-/** Z = Q Z, the last reflectors first. The next one is on its way while one is applied. */
+/* Z = Q Z, the last reflectors first. The next one is on its way while one is applied. */
 template <int PARTS, int VECTORS>
 __device__ __forceinline__ void reflect_all(const struct mm_tridiagonal_group &group, int matrix,
                                             double vectors[VECTORS][PARTS])
@@ -233,7 +233,7 @@ __device__ __forceinline__ void reflect_all(const struct mm_tridiagonal_group &g
     }
 }
 
-/** A warp for every VECTORS vectors; blockIdx.y is the matrix. */
+/* A warp for every VECTORS vectors; blockIdx.y is the matrix. */
 template <int PARTS, int VECTORS>
 __global__ void __launch_bounds__(32 * BACK_WARPS)
     householder_back(struct mm_tridiagonal_group group, double *vectors)

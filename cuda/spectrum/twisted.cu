@@ -19,15 +19,15 @@ namespace
 
 constexpr int THREADS = 128;
 
-/** What is missing in an eigenvalue, relative to it, beyond which its vector is found again. On the cpu a vector is
+/* What is missing in an eigenvalue, relative to it, beyond which its vector is found again. On the cpu a vector is
  * as good as its weight in a gradient asks for (MM_TWISTED_TOLERANCE); another pass costs little here, and all
  * vectors come to right angles. */
 constexpr double FINE_TOLERANCE = 1e-13;
 
-/** Product of neighbouring unit vectors beyond which both are the same. */
+/* Product of neighbouring unit vectors beyond which both are the same. */
 constexpr double OVERLAP_MOST = 0.99999;
 
-/** One eigenvalue's part of a group; columns are read and written with a stride of the levels. */
+/* One eigenvalue's part of a group; columns are read and written with a stride of the levels. */
 struct twist {
     int levels;
     const double *pivots, *ratios, *products, *squares;
@@ -46,7 +46,7 @@ __device__ struct twist find_twist(const struct mm_tridiagonal_group &group, int
             mm_tridiagonal_square(group, group.upper, matrix) + k};
 }
 
-/** L_+ from the top down; returns the last row's part of gamma. */
+/* L_+ from the top down; returns the last row's part of gamma. */
 __device__ double factorise_down(const struct twist &twist, double lambda)
 {
     double top = -lambda;
@@ -59,13 +59,13 @@ __device__ double factorise_down(const struct twist &twist, double lambda)
     return top;
 }
 
-/** The row of the smallest |gamma|, the first of several, and gamma. */
+/* The row of the smallest |gamma|, the first of several, and gamma. */
 struct twist_row {
     int row;
     double gamma;
 };
 
-/** U_- from the bottom up. */
+/* U_- from the bottom up. */
 __device__ struct twist_row factorise_up(const struct twist &twist, double lambda, double top)
 {
     const int last = twist.levels - 1;
@@ -88,7 +88,7 @@ __device__ double flush(double element)
     return fabs(element) > MM_TWISTED_SMALLEST ? element : 0.0;
 }
 
-/** The vector, 1 where it is twisted; returns its square. All lanes go through all rows: they stay together. */
+/* The vector, 1 where it is twisted; returns its square. All lanes go through all rows: they stay together. */
 __device__ double fill_vector(const struct twist &twist, int row)
 {
     double element = 0.0, square = 0.0;
@@ -110,9 +110,9 @@ __device__ double fill_vector(const struct twist &twist, int row)
     return square;
 }
 
-/** An eigenvector; returns whether the eigenvalue was, or could be brought, near enough for it.
- *  @param lambda  of L D L^T
- *  @param square  out: of the vector */
+/* An eigenvector; returns whether the eigenvalue was, or could be brought, near enough for it.
+ * @param lambda  of L D L^T
+ * @param square  out: of the vector */
 __device__ bool find_vector(const struct twist &twist, double lambda, double *square)
 {
     double missing = INFINITY;
@@ -126,7 +126,7 @@ __device__ bool find_vector(const struct twist &twist, double lambda, double *sq
     return fabs(missing) <= MM_TWISTED_TOLERANCE * lambda;
 }
 
-/** Product of a vector and the next one. */
+/* Product of a vector and the next one. */
 __device__ double overlap_of(const struct twist &twist)
 {
     double product = 0.0;
@@ -135,7 +135,7 @@ __device__ double overlap_of(const struct twist &twist)
     return product;
 }
 
-/** What vectors k-1, k and k+1 of T give to unit vector k of three at right angles, from the products of k-1 and k
+/* What vectors k-1, k and k+1 of T give to unit vector k of three at right angles, from the products of k-1 and k
  * and of k and k+1, at most one of which counts. Returns whether it does not take more. */
 __device__ bool find_shares(const struct mm_tridiagonal_group &group, int matrix, int k)
 {
@@ -153,7 +153,7 @@ __device__ bool find_shares(const struct mm_tridiagonal_group &group, int matrix
     return fabs(after) <= OVERLAP_MOST && fmin(fabs(before), fabs(after)) <= MM_TWISTED_PRODUCT_MOST;
 }
 
-/** One block a matrix. Asking for four a multiprocessor keeps the compiler from spilling to fit five. */
+/* One block a matrix. Asking for four a multiprocessor keeps the compiler from spilling to fit five. */
 __global__ void __launch_bounds__(THREADS, 4) twist_vectors(struct mm_tridiagonal_group group)
 {
     const int matrix = static_cast<int>(blockIdx.x), levels = group.levels;

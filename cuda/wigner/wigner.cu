@@ -22,14 +22,14 @@ constexpr int FOLD_BITS = 256;
 constexpr double FOLD_ABOVE = 0x1p256;
 constexpr double FOLD_SCALE = 0x1p-256;
 
-/** exp(-t/2) z^d / sqrt(d!), as value * 2^(FOLD_BITS * power). */
+/* exp(-t/2) z^d / sqrt(d!), as value * 2^(FOLD_BITS * power). */
 struct angular {
     double z_real, z_imaginary;
     double real, imaginary;
     int power;
 };
 
-/** The sum over the terms of a diagonal, as value * 2^(FOLD_BITS * power). */
+/* The sum over the terms of a diagonal, as value * 2^(FOLD_BITS * power). */
 struct radial {
     double sum;
     int power;
@@ -47,7 +47,7 @@ __device__ struct angular start_angular(double x, double p)
     return angular;
 }
 
-/** From d - 1 to d. */
+/* From d - 1 to d. */
 __device__ void advance_angular(struct angular *angular, double inverse_root_d)
 {
     const double real = angular->real * angular->z_real - angular->imaginary * angular->z_imaginary;
@@ -75,7 +75,7 @@ __device__ void fold(double *present, double *previous, struct radial *radial)
     radial->power++;
 }
 
-/** Sums the series of one diagonal at the points of a thread. */
+/* Sums the series of one diagonal at the points of a thread. */
 __device__ void sum_terms(int64_t count, const struct mm_wigner_term *terms, const double t[POINTS],
                           struct radial radial[POINTS])
 {
@@ -101,14 +101,14 @@ __device__ void sum_terms(int64_t count, const struct mm_wigner_term *terms, con
     }
 }
 
-/** 2^(FOLD_BITS * power), or 0 where that makes any product of a sum and a phi_0 vanish. */
+/* 2^(FOLD_BITS * power), or 0 where that makes any product of a sum and a phi_0 vanish. */
 __device__ double unfold(int power)
 {
     constexpr int SMALLEST = -3;
     return power >= SMALLEST ? ldexp(1.0, FOLD_BITS * power) : 0.0;
 }
 
-/** Adds diagonal d to the sums of a point. */
+/* Adds diagonal d to the sums of a point. */
 __device__ void add_diagonal(int d, const struct angular &angular, const struct radial &radial,
                              double sums[MM_WIGNER_SUMS])
 {
@@ -125,8 +125,8 @@ __device__ void add_diagonal(int d, const struct angular &angular, const struct 
         sums[MM_WIGNER_TURNED] += d % 4 == 3 ? imaginary : -imaginary;
 }
 
-/** @param points  [tiles][2][MM_WIGNER_TILE]: x, then p
- *  @param sums    [tiles][MM_WIGNER_SUMS][MM_WIGNER_TILE], out */
+/* @param points  [tiles][2][MM_WIGNER_TILE]: x, then p
+ * @param sums    [tiles][MM_WIGNER_SUMS][MM_WIGNER_TILE], out */
 __global__ void __launch_bounds__(BLOCK_THREADS)
     sum_points(int diagonals, const int64_t *first, const struct mm_wigner_term *terms, int64_t count,
                const double *points, double *sums)
@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(BLOCK_THREADS)
     }
 }
 
-/** What lies on the device. */
+/* What lies on the device. */
 struct arrays {
     int64_t *first;
     struct mm_wigner_term *terms;
@@ -181,8 +181,8 @@ mm_status upload_series(const struct mm_wigner_series *series, struct arrays *ar
     return status;
 }
 
-/** One launch: the sums of points first .. first + count - 1, count a multiple of MM_WIGNER_TILE but at the end.
- *  @param buffer  [tiles][MM_WIGNER_SUMS][MM_WIGNER_TILE]: what travels, first the points, then the sums */
+/* One launch: the sums of points first .. first + count - 1, count a multiple of MM_WIGNER_TILE but at the end.
+ * @param buffer  [tiles][MM_WIGNER_SUMS][MM_WIGNER_TILE]: what travels, first the points, then the sums */
 mm_status sum_part(const struct mm_wigner_series *series, const struct mm_wigner_points *points, size_t first,
                    size_t count, const struct arrays &arrays, double *buffer, struct mm_error *error)
 {

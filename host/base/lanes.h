@@ -1,5 +1,6 @@
 /* lanes.h - vectors of numbers for loops, in the length that the includer defines as
- * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK (solver/band_layout.h). The numbers are doubles, or floats with MM_SINGLE_PRECISION.
+ * MM_VECTOR_LENGTH: a divisor of MM_COLUMN_BLOCK (solver/band_layout.h). The numbers are doubles, or floats with
+ * MM_SINGLE_PRECISION.
  */
 #ifndef MM_BASE_LANES_H
 #define MM_BASE_LANES_H

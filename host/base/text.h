@@ -18,7 +18,8 @@ int mm_text_excerpt(const char *text, size_t length);
  *  the end of a text that is too long, because the end of a path tells most. */
 void mm_text_to_line(const char *text, size_t size, char *line);
 
-/** "belongs to another WHAT: [section] there '..', here '..'", with the first line in which two INI texts differ. */
+/** "belongs to another WHAT: [section] there '..', here '..'", with the first line in which two INI texts
+ * differ. */
 void mm_text_difference(const char *what, const char *there, const char *here, size_t size, char *message);
 
 /** What makes a noun plural: "" for 1, else "s". */

@@ -19,7 +19,7 @@ struct mm_agreement {
  *  @param losses  [starts] of the grid point; NAN: not finished (yet)
  *  @return the number of its starts that belong to the result: the fewest first starts of which config->agree found
  *          the best loss among them; config->starts while there are none such, and always where agree is 0. It
- * depends on the losses in the order of the starts alone, not on the order in which chains ended. */
+ *          depends on the losses in the order of the starts alone, not on the order in which chains ended. */
 int64_t mm_agreement_advance(struct mm_agreement *agreement, const struct mm_config *config, const double *losses);
 
 /** The same from the beginning. */

@@ -1,7 +1,7 @@
 /* grid.h - the grid of a search: the only place that knows what its axes are, and where a chain stands on them.
  *
- * Grid points are numbered with the last axis running fastest, chains point by point, start by start: chain = point *
- * starts + start. Another axis is a row of MM_AXIS_LIST, two members of struct mm_config (its key), one of struct
+ * Grid points are numbered with the last axis running fastest, chains point by point, start by start: chain =
+ * point * starts + start. Another axis is a row of MM_AXIS_LIST, two members of struct mm_config (its key), one of struct
  * mm_chain, and the code that uses its value.
  */
 #ifndef MM_CHAIN_GRID_H
@@ -10,7 +10,8 @@
 #include "micromaser.h"
 
 /** Every axis, the slowest first. X(name, long_name): the name is that of the configuration's key and of its values
- *  in struct mm_config (with <name>_count), of the dataset /grid/<name>, and of the column <name>_index of a chain. */
+ *  in struct mm_config (with <name>_count), of the dataset /grid/<name>, and of the column <name>_index of a
+ * chain. */
 #define MM_AXIS_LIST(X)                                                                                            \
     X(g, "coupling constant g (times tau, Eq. 4)")                                                                 \
     X(lambda, "weight lambda of the instability (Eq. 11)")

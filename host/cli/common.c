@@ -176,7 +176,7 @@ static error_t add_override(struct cli_run *run, const char *text)
     return 0;
 }
 
-/** Here already, because a finished search opens none. */
+/* Here already, because a finished search opens none. */
 static error_t check_backend(const struct argp_state *state, const char *text)
 {
     return mm_backend_is_known(text)

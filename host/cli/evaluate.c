@@ -71,7 +71,7 @@ static bool needs_limit(const double *parameters, const struct mm_channel_gradie
            fabs(channel->by_x) <= NO_DERIVATIVE * fmax(1.0, fabs(channel->by_q));
 }
 
-/** Takes dL/dq of such batches from where it can be computed, one batch after the other. */
+/* Takes dL/dq of such batches from where it can be computed, one batch after the other. */
 static mm_status take_limits(const struct mm_problem *problem, const struct mm_point *at, struct mm_solver *solver,
                              struct evaluated *point, struct mm_error *error)
 {

@@ -247,7 +247,7 @@ static mm_status open_file(struct evolve_run *run, struct mm_evolution_file *fil
 /* ---------------------------------------------------------------------------------------------- results */
 
 /* Figures of a curve in the last record of the last round. */
-static const struct mm_figures *last_figures(const struct mm_evolution *evolution, size_t curve)
+static const struct mm_merits *last_figures(const struct mm_evolution *evolution, size_t curve)
 {
     const size_t last = evolution->round.record_count - 1;
     return &evolution->round.figures[curve * MM_ROUND_RECORDS + last];
@@ -259,7 +259,7 @@ static void print_table(const struct evolve_run *run)
     const int width = cli_label_width(&run->curves);
     printf("%-*s %10s %12s %12s %10s %6s  %s\n", width, "curve", "k", "E", "W", "purity", "levels", "method");
     for (size_t c = 0; c < run->plan.curve_count; c++) {
-        const struct mm_figures *figures = last_figures(evolution, c);
+        const struct mm_merits *figures = last_figures(evolution, c);
         printf("%-*s %10lld %12.6f %12.6f %10.6f %6d  %s\n", width, run->plan.curves[c].label,
                (long long)run->plan.collisions, figures->energy, figures->ergotropy, figures->purity,
                evolution->states[c].levels, mm_evolution_method(evolution, c));
@@ -279,7 +279,7 @@ static void print_json(const struct evolve_run *run)
     json_integer(&json, "collisions", run->plan.collisions);
     json_open(&json, "curves", '[');
     for (size_t c = 0; c < run->plan.curve_count; c++) {
-        const struct mm_figures *figures = last_figures(evolution, c);
+        const struct mm_merits *figures = last_figures(evolution, c);
         json_open(&json, NULL, '{');
         json_string(&json, "label", run->plan.curves[c].label);
         json_number(&json, "g", run->plan.curves[c].g);

@@ -6,9 +6,9 @@
 
 #include "chain/agreement.h"
 #include "cli/cli.h"
-#include "cli/companions.h"
+#include "store/launch.h"
 #include "cli/results.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 #include "cli/progress.h"
 #include "store/store.h"
 #include "store/task_share.h"
@@ -52,7 +52,7 @@ struct search_run {
     struct mm_solver *solver;
     struct mm_store *store;
     struct mm_share share; /* where there are several tasks */
-    struct mm_plan *plan;
+    struct mm_search_plan *plan;
     bool resumes;            /* an earlier run is gone on with */
     int64_t finished_before; /* chains of this task that it had finished */
 };
@@ -209,10 +209,10 @@ static mm_status make_plan(struct search_run *current, struct mm_error *error)
         status =
             mm_task_share_open(&current->share, current->output, &current->config, &current->task, losses, error);
     if (status == MM_OK)
-        status = mm_plan_create(&current->plan, &current->config, losses, share, error);
+        status = mm_search_plan_create(&current->plan, &current->config, losses, share, error);
     if (status != MM_OK)
         return status;
-    mm_plan_count(current->plan, &current->finished_before, &needed);
+    mm_search_plan_count(current->plan, &current->finished_before, &needed);
     if (current->resumes && !current->command->quiet)
         cli_report("%s: resuming; %lld of %lld chain%s there already", current->output,
                    (long long)current->finished_before, (long long)needed, needed == 1 ? " is" : "s are");
@@ -241,7 +241,7 @@ static mm_status open_run(struct search_run *current, struct mm_error *error)
 {
     const struct search_command *command = current->command;
     double most = command->max_seconds > 0 ? command->max_seconds : INFINITY;
-    struct mm_patience patience = {
+    struct mm_retry retry = {
         .path = current->output,
         .meanwhile = "the search waits for the disk",
         .seconds = fmin(command->patience, most),
@@ -249,7 +249,7 @@ static mm_status open_run(struct search_run *current, struct mm_error *error)
         .report = report_line,
         .failing_since = -1,
     };
-    return mm_patience_try(&patience, open_once, current, may_pass, error);
+    return mm_retry_until_done(&retry, open_once, current, may_pass, error);
 }
 
 /* --------------------------------------------------------------------------------------- searching */
@@ -265,9 +265,9 @@ static mm_status take_chain(void *context, int64_t index, const struct mm_chain 
     return mm_store_append(context, index, chain, error);
 }
 
-static mm_status settle(void *context, struct mm_error *error)
+static mm_status maintain(void *context, struct mm_error *error)
 {
-    return mm_store_settle(context, error);
+    return mm_store_maintain(context, error);
 }
 
 static mm_status refresh(void *context, struct mm_error *error)
@@ -291,7 +291,7 @@ static mm_status search(struct search_run *current, struct mm_error *error)
         .context = current->store,
         .read = read_chain,
         .take = take_chain,
-        .settle = settle,
+        .after_evaluation = maintain,
         .refresh = current->task.count > 1 ? refresh : NULL,
     };
     mm_status status = mm_search_chains(&current->config, &options, current->solver, current->plan, &keeper, error);
@@ -342,7 +342,7 @@ static int keep_results(struct search_run *current, mm_status searched)
         return cli_fail(&error);
     int64_t missing = mm_chains_missing(&current->config, mm_store_losses(current->store));
     if (missing > 0 && searched == MM_OK && current->task.launch_count > 1) {
-        stored = cli_wait_for_companions(current->output, &current->task, current->store, &error);
+        stored = mm_launch_wait(current->output, &current->task, current->store, cli_stop_requested(), &error);
         missing = mm_chains_missing(&current->config, mm_store_losses(current->store));
     }
     if (missing == 0 && stored == MM_OK)
@@ -419,7 +419,7 @@ static int run(const struct search_command *command, char *command_line)
         code = cli_fail(&error);
     else if (!show_complete(&current, &code))
         code = search_and_store(&current);
-    mm_plan_free(current.plan);
+    mm_search_plan_free(current.plan);
     mm_share_free(&current.share);
     mm_store_close(current.store);
     mm_solver_close(current.solver);

@@ -30,7 +30,7 @@
 #include "cpu/run.h"
 #include "base/memory.h"
 
-/** The sweep in progress. */
+/* The sweep in progress. */
 struct sweep {
     struct mm_cpu_run *run;
     double by_instability; /* derivative of the loss */
@@ -42,7 +42,7 @@ struct sweep {
     struct mm_channel_gradient corrections; /* of these */
 };
 
-/** Makes room for the states of a segment in the store in use. */
+/* Makes room for the states of a segment in the store in use. */
 static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct mm_error *error)
 {
     struct mm_cpu_store *store = mm_cpu_run_store(run);
@@ -63,13 +63,13 @@ static mm_status reserve_segment(struct mm_cpu_run *run, int64_t count, struct m
     return MM_OK;
 }
 
-/** The window of what lies between a state that was put aside and the next one. */
+/* The window of what lies between a state that was put aside and the next one. */
 static struct mm_window window_between(const struct mm_checkpoint *checkpoint)
 {
     return mm_window_hull(checkpoint->passed, checkpoint[1].window);
 }
 
-/** Computes again `count` states, from one that was put aside on, in the window up to the next one. */
+/* Computes again `count` states, from one that was put aside on, in the window up to the next one. */
 static mm_status recompute_segment(struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, int64_t first,
                                    int64_t count, struct mm_error *error)
 {
@@ -82,14 +82,14 @@ static mm_status recompute_segment(struct mm_cpu_run *run, const struct mm_check
         mm_cpu_run_clip(run, segment[k].data, segment[k].window, run->window);
         segment[k].window = run->window;
         if (k == 0)
-            mm_cpu_restore(run, checkpoint, segment[k].data, run->window);
+            mm_cpu_load_checkpoint(run, checkpoint, segment[k].data, run->window);
         else
             mm_cpu_run_collide(run, segment[k - 1].data, segment[k].data);
     }
     return MM_OK;
 }
 
-/** Brings the adjoint from the window and the precision of the segment that ends later to the run's. */
+/* Brings the adjoint from the window and the precision of the segment that ends later to the run's. */
 static void enter_segment(struct sweep *sweep)
 {
     struct mm_cpu_run *run = sweep->run;
@@ -105,7 +105,7 @@ static void enter_segment(struct sweep *sweep)
     sweep->precision = run->precision;
 }
 
-/** Adds dL/d(instability) (s_k - s_{k+1}) H to A_k. */
+/* Adds dL/d(instability) (s_k - s_{k+1}) H to A_k. */
 static void add_source(const struct sweep *sweep, int64_t k)
 {
     struct mm_cpu_run *run = sweep->run;
@@ -118,7 +118,7 @@ static void add_source(const struct sweep *sweep, int64_t k)
             ((double *)adjoint)[n] += weight * n;
 }
 
-/** One collision backwards, A_{k+1} becomes A_k, and its derivatives where the state before it is given. */
+/* One collision backwards, A_{k+1} becomes A_k, and its derivatives where the state before it is given. */
 static struct mm_channel_gradient sweep_collision(struct sweep *sweep, const void *state)
 {
     struct mm_cpu_run *run = sweep->run;
@@ -127,7 +127,7 @@ static struct mm_channel_gradient sweep_collision(struct sweep *sweep, const voi
     return term;
 }
 
-/** Gives the batch of the last collision swept its share of the gradient. */
+/* Gives the batch of the last collision swept its share of the gradient. */
 static void add_term(const struct sweep *sweep, struct mm_channel_gradient term)
 {
     struct mm_channel_gradient *derivatives = &sweep->run->derivatives[sweep->run->batch];
@@ -135,7 +135,7 @@ static void add_term(const struct sweep *sweep, struct mm_channel_gradient term)
     derivatives->by_x += term.by_x;
 }
 
-/** A range no longer than a segment in which every collision counts. */
+/* A range no longer than a segment in which every collision counts. */
 static mm_status sweep_segment(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
                                struct mm_collision_range range, struct mm_error *error)
 {
@@ -152,7 +152,7 @@ static mm_status sweep_segment(struct sweep *sweep, const struct mm_checkpoint *
     return MM_OK;
 }
 
-/** Puts states of a range, which begins at a state that was put aside, aside at equal distances. */
+/* Puts states of a range, which begins at a state that was put aside, aside at equal distances. */
 static mm_status refine(struct mm_cpu_run *run, const struct mm_checkpoint *from, struct mm_checkpoint *checkpoints,
                         struct mm_collision_range range, struct mm_error *error)
 {
@@ -162,7 +162,7 @@ static mm_status refine(struct mm_cpu_run *run, const struct mm_checkpoint *from
         return status;
     void *state = mm_cpu_run_store(run)->state;
     memset(state, 0, mm_cpu_run_matrix_bytes(run));
-    mm_cpu_restore(run, from, state, from->window);
+    mm_cpu_load_checkpoint(run, from, state, from->window);
     mm_cpu_run_seek(run, range.first, from->window);
     for (;;) {
         const int64_t passed = run->collision - range.first;
@@ -176,7 +176,7 @@ static mm_status refine(struct mm_cpu_run *run, const struct mm_checkpoint *from
     }
 }
 
-/** A range in which every collision counts, between a state that was put aside and the next one. */
+/* A range in which every collision counts, between a state that was put aside and the next one. */
 static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_checkpoint *checkpoint,
                              struct mm_collision_range range, struct mm_error *error)
 {
@@ -193,7 +193,7 @@ static mm_status sweep_every(struct sweep *sweep, int depth, const struct mm_che
     return status;
 }
 
-/** Adds a term to the sums of the present stretch. */
+/* Adds a term to the sums of the present stretch. */
 static void add_weighted(struct sweep *sweep, struct mm_channel_gradient value, const struct mm_sweep_term *term)
 {
     sweep->few.by_q += term->weight * value.by_q;
@@ -203,7 +203,7 @@ static void add_weighted(struct sweep *sweep, struct mm_channel_gradient value, 
     sweep->corrections.by_x += term->correction * value.by_x;
 }
 
-/** A piece of which only the terms from its mark on count, if there are any. */
+/* A piece of which only the terms from its mark on count, if there are any. */
 static mm_status sweep_few(struct sweep *sweep, const struct mm_checkpoint *checkpoint,
                            const struct mm_sweep_mark *mark, struct mm_error *error)
 {
@@ -229,7 +229,7 @@ static mm_status sweep_few(struct sweep *sweep, const struct mm_checkpoint *chec
     return MM_OK;
 }
 
-/** The pieces of a stretch, last one first. */
+/* The pieces of a stretch, last one first. */
 static mm_status sweep_pieces(struct sweep *sweep, const struct mm_sweep_stretch *stretch,
                               enum mm_stretch_kind kind, struct mm_error *error)
 {
@@ -245,7 +245,7 @@ static mm_status sweep_pieces(struct sweep *sweep, const struct mm_sweep_stretch
     return status;
 }
 
-/** Whether A has a source between the first and the last state of a stretch. */
+/* Whether A has a source between the first and the last state of a stretch. */
 static bool has_source(const struct sweep *sweep, struct mm_collision_range range)
 {
     for (int64_t k = range.first + 1; k < range.end; k++)
@@ -254,7 +254,7 @@ static bool has_source(const struct sweep *sweep, struct mm_collision_range rang
     return false;
 }
 
-/** Brings the adjoint back as it was when the sweep entered a stretch. */
+/* Brings the adjoint back as it was when the sweep entered a stretch. */
 static mm_status return_to_entry(struct sweep *sweep, struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
@@ -265,18 +265,18 @@ static mm_status return_to_entry(struct sweep *sweep, struct mm_error *error)
     sweep->window = run->entry.window;
     void *adjoint = mm_cpu_run_store(run)->adjoint;
     memset(adjoint, 0, mm_cpu_run_matrix_bytes(run));
-    mm_cpu_restore(run, &run->entry, adjoint, sweep->window);
+    mm_cpu_load_checkpoint(run, &run->entry, adjoint, sweep->window);
     return MM_OK;
 }
 
-/** A stretch by few of its collisions, or by all of them if those few do not tell. */
+/* A stretch by few of its collisions, or by all of them if those few do not tell. */
 static mm_status sweep_by_few(struct sweep *sweep, const struct mm_sweep_stretch *stretch, struct mm_error *error)
 {
     struct mm_cpu_run *run = sweep->run;
     mm_status status = mm_cpu_run_use(run, sweep->precision, error);
     if (status == MM_OK)
-        status = mm_cpu_put_aside(run, mm_cpu_run_store(run)->adjoint, sweep->window, run->precision, &run->entry,
-                                  error);
+        status = mm_cpu_save_checkpoint(run, mm_cpu_run_store(run)->adjoint, sweep->window, run->precision,
+                                        &run->entry, error);
     sweep->few = sweep->corrections = (struct mm_channel_gradient){0.0, 0.0};
     if (status == MM_OK)
         status = sweep_pieces(sweep, stretch, MM_STRETCH_FEW, error);

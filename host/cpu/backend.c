@@ -163,30 +163,30 @@ static mm_status cpu_evaluate(void *state, size_t count, const struct mm_point *
     return worst;
 }
 
-/** What one thread does for a flow. */
-static void evaluate_queue(const struct cpu_backend *cpu, struct mm_cpu_run *run, struct mm_flow_queue *queue)
+/* What one thread does for a work queue. */
+static void evaluate_queue(const struct cpu_backend *cpu, struct mm_cpu_run *run, struct mm_shared_queue *queue)
 {
-    const struct mm_point_flow *flow = queue->flow;
-    for (size_t slot; mm_flow_queue_take(queue, 1, &slot) > 0;) {
+    const struct mm_work_queue *work = queue->work;
+    for (size_t slot; mm_shared_queue_take(queue, 1, &slot) > 0;) {
         struct mm_error error = {0};
-        mm_status status = mm_cpu_evaluate(run, &cpu->plans, &flow->points[slot], &flow->evaluations[slot],
-                                           flow->gradients + slot * cpu->free_batches, &error);
-        mm_flow_queue_give(queue, 1, &slot, status, &error);
+        mm_status status = mm_cpu_evaluate(run, &cpu->plans, &work->points[slot], &work->evaluations[slot],
+                                           work->gradients + slot * cpu->free_batches, &error);
+        mm_shared_queue_give(queue, 1, &slot, status, &error);
     }
 }
 
-static mm_status cpu_evaluate_flow(void *state, const struct mm_point_flow *flow, struct mm_error *error)
+static mm_status cpu_evaluate_work(void *state, const struct mm_work_queue *work, struct mm_error *error)
 {
     struct cpu_backend *cpu = state;
-    struct mm_flow_queue queue;
+    struct mm_shared_queue queue;
     mm_status status = prepare_gradients(cpu, error);
     if (status == MM_OK)
-        status = mm_flow_queue_open(&queue, flow, error);
+        status = mm_shared_queue_open(&queue, work, error);
     if (status != MM_OK)
         return status;
-#pragma omp parallel num_threads(team_size(cpu, flow->slot_count))
+#pragma omp parallel num_threads(team_size(cpu, work->slot_count))
     evaluate_queue(cpu, &cpu->runs[omp_get_thread_num()], &queue);
-    return mm_flow_queue_close(&queue, error);
+    return mm_shared_queue_close(&queue, error);
 }
 
 static mm_status cpu_evolve(void *state, const struct mm_point *point, int64_t collisions, double *energies,
@@ -227,7 +227,7 @@ const struct mm_backend mm_backend_cpu = {
     .device = cpu_device,
     .preferred_points = cpu_preferred_points,
     .evaluate = cpu_evaluate,
-    .evaluate_flow = cpu_evaluate_flow,
+    .evaluate_work = cpu_evaluate_work,
     .evolve = cpu_evolve,
     .evolve_drawn = cpu_evolve_drawn,
     .close = cpu_close,

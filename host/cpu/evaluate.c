@@ -13,11 +13,11 @@
 #include "model/loss.h"
 #include "model/problem.h"
 
-/** Rough tolerance from which the state may be in single precision, because a collision drops more than it rounds,
+/* Rough tolerance from which the state may be in single precision, because a collision drops more than it rounds,
  * and the loss sees that. */
 static const double SINGLE_STATE_TOLERANCE = 1e-6;
 
-/** Runs the schedule; the tail's energy steps add up to *instability and leave their signs. */
+/* Runs the schedule; the tail's energy steps add up to *instability and leave their signs. */
 static mm_status run_schedule(struct mm_cpu_run *run, double *instability, struct mm_error *error)
 {
     const struct mm_tail tail = mm_problem_tail(run->problem);
@@ -41,7 +41,7 @@ static mm_status run_schedule(struct mm_cpu_run *run, double *instability, struc
     return mm_cpu_pass_mark(run, error);
 }
 
-/** Fills the figures of merit of the final state; the ergotropy is never negative. */
+/* Fills the figures of merit of the final state; the ergotropy is never negative. */
 static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struct mm_evaluation *evaluation,
                                   struct mm_error *error)
 {
@@ -60,7 +60,7 @@ static mm_status figures_of_merit(struct mm_cpu_run *run, bool derivative, struc
     return MM_OK;
 }
 
-/** What of a run may be in single precision where the point may be rough. The energy steps of the tail are small
+/* What of a run may be in single precision where the point may be rough. The energy steps of the tail are small
  * differences: they need doubles, and so does their share of a gradient, unless lambda is small. */
 static struct mm_single_part single_part(const struct mm_cpu_run *run, const struct mm_point *point)
 {
@@ -73,7 +73,7 @@ static struct mm_single_part single_part(const struct mm_cpu_run *run, const str
     return part;
 }
 
-/** Makes the adjoint, which holds dW/dR, that of the loss: by_ergotropy dW/dR + by_energy H + 2 by_purity R. */
+/* Makes the adjoint, which holds dW/dR, that of the loss: by_ergotropy dW/dR + by_energy H + 2 by_purity R. */
 static void begin_adjoint(struct mm_cpu_run *run, const struct mm_loss *loss)
 {
     const size_t size = mm_cpu_run_matrix_bytes(run) / sizeof(double);

@@ -5,7 +5,7 @@
 #include "solver/band_layout.h"
 #include "cpu/run.h"
 
-/** Replaces a state by the run's, as a full matrix. */
+/* Replaces a state by the run's, as a full matrix. */
 static mm_status take_state(const struct mm_cpu_run *run, struct mm_state *state, struct mm_error *error)
 {
     const int levels = run->problem->levels == MM_LEVELS_AUTO ? run->window.levels : run->problem->levels;

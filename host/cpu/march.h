@@ -1,6 +1,6 @@
 /* march.h - a collision of the cpu backend, forward or backward, in ten operations an element.
  *
- * With a = C_{m+1} R_nm, b = S_{m+1} R_{n,m+1}, o = C_m R_nm and l = S_m R_{n,m-1} the stencil of model/collision.h
+ * With a = C_{m+1} R_nm, b = S_{m+1} R_{n,m+1}, o = C_m R_nm and l = S_m R_{n,m-1} the stencil (model/collision.h)
  * is
  *   R'_nm = C_{n+1} [w_e a - x b]_n + S_{n+1} [w_g b - x a]_{n+1} + C_n [w_g o + x l]_n + S_n [w_e l + x o]_{n-1}.
  * The brackets come in pairs that differ, up to a factor, by a multiple of R_nm only. With
@@ -12,9 +12,9 @@
  *
  * The adjoint channel swaps w_e and w_g in the pairs, x changes its sign, and C_n goes with `this`, C_{n+1} with
  * `next` as they are named below:
- *   up = (x^2/w_e) o + x b,  down = (x^2/w_g) a - x l,  next = up + (w_g - x^2/w_e) o,  this = down + (w_e -
- * x^2/w_g) a with the factors (w_e/x) S_n of up and -(w_g/x) S_n of down: the same two as before, the other way
- * round.
+ *   up = (x^2/w_e) o + x b,              down = (x^2/w_g) a - x l,
+ *   next = up + (w_g - x^2/w_e) o,       this = down + (w_e - x^2/w_g) a
+ * with the factors (w_e/x) S_n of up and -(w_g/x) S_n of down: the same two as before, the other way round.
  *
  * That divides by x: qubits without coherence (c = 0, q = 0, q = 1), or with so little of it that x^2 leaves the
  * range of the numbers, take the form of model/collision.h.

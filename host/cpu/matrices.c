@@ -13,7 +13,7 @@ size_t mm_cpu_run_matrix_bytes(const struct mm_cpu_run *run)
 
 /* ----------------------------------------------------------------------------------------------- copying */
 
-/** Place of the first element of a diagonal. */
+/* Place of the first element of a diagonal. */
 static void *diagonal_of(struct mm_band_matrix matrix, int diagonal)
 {
     const size_t place = mm_band_index(matrix.stride, diagonal, 0);
@@ -63,13 +63,13 @@ void mm_cpu_run_clip(const struct mm_cpu_run *run, void *matrix, struct mm_windo
 
 /* ------------------------------------------------------------------------------------------------ tables */
 
-/** Entries of a table. */
+/* Entries of a table. */
 static int table_size(const struct mm_cpu_run *run)
 {
     return 2 * mm_band_columns(run->capacity_levels) + 2 * MM_COLUMN_BLOCK;
 }
 
-/** Fills S_n from `first` on, cut off at the window: nothing leaves it upwards. */
+/* Fills S_n from `first` on, cut off at the window: nothing leaves it upwards. */
 static void fill_sines(struct mm_cpu_run *run, int first)
 {
     const struct mm_cpu_store *single = &run->stores[MM_SINGLE];
@@ -125,7 +125,7 @@ static void free_store(struct mm_cpu_store *store)
     *store = (struct mm_cpu_store){.loops = store->loops};
 }
 
-/** Gives an empty store its memory, in the run's capacity; false and nothing if there is none. */
+/* Gives an empty store its memory, in the run's capacity; false and nothing if there is none. */
 static bool fill_store(const struct mm_cpu_run *run, struct mm_cpu_store *store)
 {
     const size_t matrix = (size_t)(run->capacity_bands + 1) * run->stride;
@@ -153,7 +153,7 @@ static mm_status fail_on_memory(const struct mm_cpu_run *run, struct mm_error *e
                    run->capacity_bands, run->capacity_levels);
 }
 
-/** Copies the adjoints of all precisions: a state that is computed again during a sweep may be what needs the room.
+/* Copies the adjoints of all precisions: a state that is computed again during a sweep may be what needs the room.
  */
 static void copy_adjoints(const struct mm_cpu_run *run, struct mm_cpu_run *larger)
 {
@@ -164,7 +164,7 @@ static void copy_adjoints(const struct mm_cpu_run *run, struct mm_cpu_run *large
                            (struct mm_band_matrix){i, larger->stride, larger->stores[i].adjoint}, whole);
 }
 
-/** Replaces the stores by those of a run of larger capacity. */
+/* Replaces the stores by those of a run of larger capacity. */
 static mm_status enlarge(struct mm_cpu_run *run, struct mm_cpu_run *larger, struct mm_error *error)
 {
     for (int i = 0; i < MM_PRECISIONS; i++) {

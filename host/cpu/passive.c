@@ -17,7 +17,7 @@ struct population {
     int level;
 };
 
-/** Descending; equal populations in the order of their levels. */
+/* Descending; equal populations in the order of their levels. */
 static int compare_populations(const void *a, const void *b)
 {
     const struct population *left = a, *right = b;
@@ -26,7 +26,7 @@ static int compare_populations(const void *a, const void *b)
     return (left->level > right->level) - (left->level < right->level);
 }
 
-/** A diagonal state is its own spectrum: rank k of level n replaces the projector. */
+/* A diagonal state is its own spectrum: rank k of level n replaces the projector. */
 static mm_status diagonal_passive_energy(struct mm_cpu_run *run, bool derivative, double *energy,
                                          struct mm_error *error)
 {
@@ -48,7 +48,7 @@ static mm_status diagonal_passive_energy(struct mm_cpu_run *run, bool derivative
     return MM_OK;
 }
 
-/** Lower triangle of the live block as LAPACK wants it. */
+/* Lower triangle of the live block as LAPACK wants it. */
 static void gather(struct mm_cpu_run *run)
 {
     const double *state = mm_cpu_run_state(run);
@@ -64,7 +64,7 @@ static void gather(struct mm_cpu_run *run)
     }
 }
 
-/** The window of H minus the derivative of the passive energy. */
+/* The window of H minus the derivative of the passive energy. */
 static void fill_derivative(struct mm_cpu_run *run, struct mm_projector projector)
 {
     double *adjoint = mm_cpu_run_adjoint(run);
@@ -76,7 +76,7 @@ static void fill_derivative(struct mm_cpu_run *run, struct mm_projector projecto
     run->spectrum_loops->add_projector(&projector);
 }
 
-/** From the whole spectrum. */
+/* From the whole spectrum. */
 static mm_status dense_passive_energy(struct mm_cpu_run *run, struct mm_projector *projector, double *energy,
                                       struct mm_error *error)
 {
@@ -91,7 +91,7 @@ static mm_status dense_passive_energy(struct mm_cpu_run *run, struct mm_projecto
     return status;
 }
 
-/** From the part of it that matters to a rough value, all but the tolerance of a band; *energy is NAN where that is
+/* From the part of it that matters to a rough value, all but the tolerance of a band; *energy is NAN where that is
  * most of it. */
 static mm_status rough_passive_energy(struct mm_cpu_run *run, struct mm_projector *projector, double *energy,
                                       struct mm_error *error)
@@ -101,7 +101,7 @@ static mm_status rough_passive_energy(struct mm_cpu_run *run, struct mm_projecto
     return mm_low_rank_passive_energy(&run->low_rank, state, run->band_tolerance, projector, energy, error);
 }
 
-/** Whether the band of a rough point is so coarse that a part of the spectrum does. */
+/* Whether the band of a rough point is so coarse that a part of the spectrum does. */
 static bool may_leave_out(const struct mm_cpu_run *run)
 {
     return mm_tolerance_is_rough(run->problem, run->band_tolerance) && run->band_tolerance >= LOW_RANK_TOLERANCE;

@@ -78,7 +78,7 @@ void mm_cpu_run_free(struct mm_cpu_run *run)
 
 /* ------------------------------------------------------------------------------------------------ window */
 
-/** Sum of |elements| of one diagonal of the state. */
+/* Sum of |elements| of one diagonal of the state. */
 static double diagonal_sum(const struct mm_cpu_run *run, int diagonal)
 {
     const struct mm_cpu_store *store = &run->stores[run->precision];
@@ -86,20 +86,20 @@ static double diagonal_sum(const struct mm_cpu_run *run, int diagonal)
                                       mm_band_columns(run->window.levels - diagonal));
 }
 
-/** Sum of |elements| of one row of the state, lower triangle. */
+/* Sum of |elements| of one row of the state, lower triangle. */
 static double row_sum(const struct mm_cpu_run *run, int row)
 {
     const struct mm_cpu_store *store = &run->stores[run->precision];
     return store->loops->row_sum(store->state, run->stride, row, mm_smaller(run->window.bands, row + 1));
 }
 
-/** The same of a diagonal that may not be there, or that the rule does not look at. */
+/* The same of a diagonal that may not be there, or that the rule does not look at. */
 static double watched_sum(const struct mm_cpu_run *run, bool wanted, int diagonal)
 {
     return wanted && diagonal >= 0 ? diagonal_sum(run, diagonal) : 0.0;
 }
 
-/** Chooses the window of the next state and accounts for what it drops. */
+/* Chooses the window of the next state and accounts for what it drops. */
 static struct mm_window choose_window(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
     const struct mm_window_rule rule = {run->levels, run->derivative, run->band_tolerance, fabs(run->sine_above),
@@ -151,7 +151,7 @@ static bool same_window(struct mm_window a, struct mm_window b)
 
 /* --------------------------------------------------------------------------------------------------- run */
 
-/** Makes the run stand at the vacuum with a coupling. */
+/* Makes the run stand at the vacuum with a coupling. */
 static mm_status start_at_vacuum(struct mm_cpu_run *run, double g, const struct mm_single_part *single,
                                  struct mm_error *error)
 {
@@ -188,7 +188,7 @@ mm_status mm_cpu_run_start(struct mm_cpu_run *run, const struct mm_point *point,
     return start_at_vacuum(run, point->g, single, error);
 }
 
-/** Smallest window, in the steps in which windows grow, that holds every element that is not zero. */
+/* Smallest window, in the steps in which windows grow, that holds every element that is not zero. */
 static struct mm_window window_of(const struct mm_cpu_run *run, const struct mm_state *state)
 {
     const size_t levels = (size_t)state->levels;
@@ -205,7 +205,7 @@ static struct mm_window window_of(const struct mm_cpu_run *run, const struct mm_
     return window;
 }
 
-/** Replaces the vacuum at which the run stands by a state. */
+/* Replaces the vacuum at which the run stands by a state. */
 static mm_status load_state(struct mm_cpu_run *run, const struct mm_state *state, struct mm_error *error)
 {
     const struct mm_window window = window_of(run, state);
@@ -240,7 +240,7 @@ mm_status mm_cpu_run_resume_drawn(struct mm_cpu_run *run, double g, const struct
     return status == MM_OK ? load_state(run, state, error) : status;
 }
 
-/** Goes to the batch of the next collision. */
+/* Goes to the batch of the next collision. */
 static void enter_batch(struct mm_cpu_run *run)
 {
     run->batch = mm_protocol_batch(run->protocol, run->collision, run->batch);
@@ -254,7 +254,7 @@ void mm_cpu_run_seek(struct mm_cpu_run *run, int64_t collision, struct mm_window
     mm_cpu_run_set_window(run, window);
 }
 
-/** The sweep over the run's window. */
+/* The sweep over the run's window. */
 static struct mm_band_sweep sweep_of(const struct mm_cpu_run *run)
 {
     const struct mm_cpu_store *store = &run->stores[run->precision];
@@ -268,7 +268,7 @@ static bool same_qubit(struct mm_qubit a, struct mm_qubit b)
     return a.excited == b.excited && a.ground == b.ground && a.coherence == b.coherence;
 }
 
-/** The sweep over the run's window with the row factors of a qubit. */
+/* The sweep over the run's window with the row factors of a qubit. */
 static struct mm_band_sweep sweep_with(struct mm_cpu_run *run, struct mm_qubit qubit)
 {
     struct mm_cpu_store *store = mm_cpu_run_store(run);
@@ -281,7 +281,7 @@ static struct mm_band_sweep sweep_with(struct mm_cpu_run *run, struct mm_qubit q
     return sweep;
 }
 
-/** target = window of Phi(source) with a qubit, in the store in use: the one step forward. */
+/* target = window of Phi(source) with a qubit, in the store in use: the one step forward. */
 static void collide(struct mm_cpu_run *run, struct mm_qubit qubit, const void *source, void *target)
 {
     const struct mm_band_sweep sweep = sweep_with(run, qubit);
@@ -310,7 +310,7 @@ struct mm_channel_gradient mm_cpu_run_collide_back(struct mm_cpu_run *run, void 
     return derivatives;
 }
 
-/** Goes over to the window that a collision with a qubit needs; what a smaller one leaves outside is cleared. */
+/* Goes over to the window that a collision with a qubit needs; what a smaller one leaves outside is cleared. */
 static mm_status prepare_window(struct mm_cpu_run *run, struct mm_qubit qubit, struct mm_error *error)
 {
     const struct mm_window window = choose_window(run, qubit);
@@ -325,7 +325,7 @@ static mm_status prepare_window(struct mm_cpu_run *run, struct mm_qubit qubit, s
     return status;
 }
 
-/** Continues a run in double precision. Rounding has changed the trace of the state by some 1e-5, which is undone.
+/* Continues a run in double precision. Rounding has changed the trace of the state by some 1e-5, which is undone.
  */
 static mm_status leave_single(struct mm_cpu_run *run, struct mm_error *error)
 {
@@ -344,7 +344,7 @@ static mm_status leave_single(struct mm_cpu_run *run, struct mm_error *error)
     return MM_OK;
 }
 
-/** A collision of the state with a qubit. */
+/* A collision of the state with a qubit. */
 static mm_status advance(struct mm_cpu_run *run, struct mm_qubit qubit, struct mm_error *error)
 {
     mm_status status = prepare_window(run, qubit, error);

@@ -230,8 +230,9 @@ mm_status mm_cpu_evolve_drawn(struct mm_cpu_run *run, const struct mm_drawn_coll
                               struct mm_state *state, struct mm_error *error);
 
 /** Puts the window of a matrix of the store in use aside, in a precision. */
-mm_status mm_cpu_put_aside(const struct mm_cpu_run *run, const void *matrix, struct mm_window window,
-                           enum mm_precision precision, struct mm_checkpoint *checkpoint, struct mm_error *error);
+mm_status mm_cpu_save_checkpoint(const struct mm_cpu_run *run, const void *matrix, struct mm_window window,
+                                 enum mm_precision precision, struct mm_checkpoint *checkpoint,
+                                 struct mm_error *error);
 
 /** Puts the run's state aside, and what derivatives need of it. */
 mm_status mm_cpu_save_state(struct mm_cpu_run *run, enum mm_precision precision, struct mm_checkpoint *checkpoint,
@@ -239,8 +240,8 @@ mm_status mm_cpu_save_state(struct mm_cpu_run *run, enum mm_precision precision,
 
 /** Brings the part of a matrix put aside that lies in a window into one of the store in use, which is zero outside
  * that window and is so afterwards. */
-void mm_cpu_restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
-                    struct mm_window window);
+void mm_cpu_load_checkpoint(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
+                            struct mm_window window);
 
 /** What the collisions up to a state are swept in. */
 enum mm_precision mm_cpu_sweep_precision(const struct mm_cpu_run *run, int64_t end);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "disk/files_beside.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 
 /* The paths found so far. */
 struct list {

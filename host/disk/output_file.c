@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "disk/output_file.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 
 static void release(struct mm_output_file *file)
 {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 #include "disk/run_lock.h"
 
 enum { WAIT_NANOSECONDS = 20 * 1000 * 1000 };
@@ -46,8 +46,8 @@ static enum attempt try_lock(struct mm_run_lock *lock)
     return failed == 0 || reason == EWOULDBLOCK || reason == EINTR ? BUSY : FAILED;
 }
 
-mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double patience, const volatile int *stop,
-                           bool *taken, struct mm_error *error)
+mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double wait_seconds,
+                           const volatile int *stop, bool *taken, struct mm_error *error)
 {
     double start = mm_monotonic_seconds();
     *lock = (struct mm_run_lock){.descriptor = -1};
@@ -57,7 +57,7 @@ mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double 
         return mm_fail(error, MM_ERROR_MEMORY, "%s: out of memory", output);
     }
     enum attempt attempt = try_lock(lock);
-    while (attempt == BUSY && mm_monotonic_seconds() - start < patience && (stop == NULL || *stop == 0)) {
+    while (attempt == BUSY && mm_monotonic_seconds() - start < wait_seconds && (stop == NULL || *stop == 0)) {
         const struct timespec wait = {.tv_nsec = WAIT_NANOSECONDS};
         nanosleep(&wait, NULL); /* cut short by a signal, which `stop` tells of */
         attempt = try_lock(lock);

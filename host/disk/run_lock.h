@@ -11,12 +11,12 @@ struct mm_run_lock {
 };
 
 /** Takes the lock FILE.lock of the run whose result is `output`, waiting for whoever holds it.
- *  @param patience  seconds to wait at most
+ *  @param wait_seconds  seconds to wait at most
  *  @param stop      not zero: stop waiting (may be NULL)
  *  @param taken     out: false if somebody else held it all that time; the status is then MM_OK
  *  MM_ERROR_OUTPUT if there can be no lock there. */
-mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double patience, const volatile int *stop,
-                           bool *taken, struct mm_error *error);
+mm_status mm_run_lock_take(struct mm_run_lock *lock, const char *output, double wait_seconds,
+                           const volatile int *stop, bool *taken, struct mm_error *error);
 
 /** Removes the lock's file and releases it. A lock that is not held ({0}) is allowed. */
 void mm_run_lock_release(struct mm_run_lock *lock);

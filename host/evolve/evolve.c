@@ -19,14 +19,14 @@
 #include "base/memory.h"
 #include "solver/backend.h"
 
-/** What one thread works with. */
+/* What one thread works with. */
 struct mm_lane {
     struct mm_solver *solver;
     struct mm_eigen eigen;
     double *energies; /* [MM_STENCIL_STRETCH + 1]: before and after each collision of a call */
 };
 
-/** Where a curve stands in its protocol. */
+/* Where a curve stands in its protocol. */
 struct mm_curve_run {
     size_t batch; /* of the next collision */
     bool opened;  /* `powers` are those of that batch */
@@ -269,7 +269,7 @@ static mm_status record(struct mm_evolution *evolution, struct mm_lane *lane, si
         own[n] = state->density[n * levels + n];
     round->truncation_populations[at] = state->truncation_population;
     round->band_errors[at] = state->band_error;
-    return mm_state_figures(state, &lane->eigen, &round->figures[at], error);
+    return mm_state_merits(state, &lane->eigen, &round->figures[at], error);
 }
 
 /* ----------------------------------------------------------------------------------------------- rounds */

@@ -5,7 +5,7 @@
 #include "model/protocol.h"
 #include "evolve/powers.h"
 #include "micromaser.h"
-#include "spectrum/state_figures.h"
+#include "spectrum/merits.h"
 
 enum {
     MM_PER_DECADE_MAX = 10000,        /* most recorded states a decade */
@@ -46,7 +46,7 @@ struct mm_populations {
 struct mm_round {
     size_t record_count;
     int64_t k[MM_ROUND_RECORDS];
-    struct mm_figures *figures;         /* [curve][MM_ROUND_RECORDS] */
+    struct mm_merits *figures;          /* [curve][MM_ROUND_RECORDS] */
     double *truncation_populations;     /* the same */
     double *band_errors;                /* the same */
     struct mm_populations *populations; /* [curve] */

@@ -28,7 +28,7 @@ const char *const mm_measure_names[MM_MEASURES] = {"energy", "ergotropy", "purit
 
 /* ------------------------------------------------------------------------------------------ realisations */
 
-/** States that advance side by side: on a device many, by one thread that drives it; else one a thread. */
+/* States that advance side by side: on a device many, by one thread that drives it; else one a thread. */
 struct lane {
     struct mm_solver *solver;
     size_t width;
@@ -39,7 +39,7 @@ struct lane {
     struct mm_eigen *eigens;          /* [threads] */
 };
 
-/** One realisation of one curve is item number realisation * curve_count + curve. */
+/* One realisation of one curve is item number realisation * curve_count + curve. */
 struct sampler {
     const struct mm_evolution_plan *plan;
     struct mm_protocol protocol;
@@ -55,7 +55,7 @@ struct sampler {
     double begin;
 };
 
-/** Items that share a lane. */
+/* Items that share a lane. */
 struct group {
     size_t first;
     size_t count;
@@ -92,7 +92,7 @@ static mm_status advance(struct sampler *sampler, struct lane *lane, struct grou
 }
 
 static void keep(struct mm_robustness *robustness, size_t curve, size_t record, int64_t realisation,
-                 const struct mm_figures *figures)
+                 const struct mm_merits *figures)
 {
     const double values[MM_MEASURES] = {figures->energy, figures->ergotropy, figures->purity};
     double *samples = &robustness->samples[(curve * robustness->record_count + record) * MM_MEASURES *
@@ -111,8 +111,8 @@ static mm_status measure(struct sampler *sampler, struct lane *lane, struct grou
     for (size_t j = 0; j < group.count; j++) {
         const size_t item = group.first + j;
         struct mm_error own = {0};
-        struct mm_figures figures;
-        mm_status status = mm_state_figures(
+        struct mm_merits figures;
+        mm_status status = mm_state_merits(
             &lane->states[j], &lane->eigens[lane->threads > 1 ? omp_get_thread_num() : 0], &figures, &own);
         if (status == MM_OK) {
             keep(sampler->robustness, item % curves, record, (int64_t)(item / curves), &figures);

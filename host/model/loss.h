@@ -6,8 +6,8 @@
 
 #include "micromaser.h"
 
-/** A loss and its partial derivatives by what it is made of, each with all else held. Those by energy and purity are
- *  zero for Eq. 11. */
+/** A loss and its partial derivatives by what it is made of, each with all else held. Those by energy and purity
+ *  are zero for Eq. 11. */
 struct mm_loss {
     double loss;
     double by_ergotropy; /* never positive */

@@ -19,7 +19,7 @@ struct landscape_file {
     struct mm_hdf5_array chain_q;
 };
 
-/** The quantities of a landscape. X(name of the dataset, units, text of the axis). */
+/* The quantities of a landscape. X(name of the dataset, units, text of the axis). */
 #define QUANTITY_LIST(X)                                                                                           \
     X(loss, "1", MM_TEXT_LOSS)                                                                                     \
     X(ergotropy, "hbar omega", MM_TEXT_ERGOTROPY)                                                                  \

@@ -74,14 +74,14 @@ static mm_status open_solver(struct mm_solver **solver, const struct keeper *kee
     return MM_OK;
 }
 
-static mm_status run_plan(struct keeper *keeper, struct mm_plan *plan, const struct mm_search_options *options,
-                          struct mm_error *error)
+static mm_status run_plan(struct keeper *keeper, struct mm_search_plan *plan,
+                          const struct mm_search_options *options, struct mm_error *error)
 {
     const struct mm_chain_keeper callbacks = {.context = keeper, .read = read_chain, .take = take_chain};
     struct mm_solver *solver = NULL;
     int64_t finished = 0;
     int64_t needed = 0;
-    mm_plan_count(plan, &finished, &needed);
+    mm_search_plan_count(plan, &finished, &needed);
     if (finished == needed)
         return MM_OK;
     mm_status status = open_solver(&solver, keeper, options, error);
@@ -107,18 +107,18 @@ mm_status mm_search_run(const struct mm_config *config, const struct mm_search_o
     double start = mm_monotonic_seconds();
     struct mm_search_options own = {0};
     struct keeper keeper = {.config = config, .results = results};
-    struct mm_plan *plan = NULL;
+    struct mm_search_plan *plan = NULL;
     mm_status status = mm_options_copy("mm_search_options", FIRST_SIZE, sizeof own, options, &own, error);
     if (status == MM_OK)
         status = open_keeper(&keeper, error);
     if (status == MM_OK)
-        status = mm_plan_create(&plan, config, keeper.losses, NULL, error);
+        status = mm_search_plan_create(&plan, config, keeper.losses, NULL, error);
     if (status == MM_OK)
         status = run_plan(&keeper, plan, &own, error);
     if (plan != NULL)
         drop_unneeded(&keeper);
     results->seconds += mm_monotonic_seconds() - start;
-    mm_plan_free(plan);
+    mm_search_plan_free(plan);
     free(keeper.losses);
     return status;
 }

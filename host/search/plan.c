@@ -8,7 +8,7 @@
 
 enum { SOURCES_MAX = MM_AXES }; /* of a grid point: the next lower ones along each axis, or itself */
 
-struct mm_plan {
+struct mm_search_plan {
     const struct mm_config *config;
     const double *losses;
     const struct mm_share *share;
@@ -57,7 +57,7 @@ static mm_status find_lower(struct mm_axis axis, int32_t **lower, struct mm_erro
 }
 
 /* Numbers of the grid points below one, the fastest axis first; returns how many there are. */
-static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t neighbours[SOURCES_MAX])
+static int find_neighbours(const struct mm_search_plan *plan, int64_t cell, int64_t neighbours[SOURCES_MAX])
 {
     int count = 0;
     for (int i = MM_AXES - 1; i >= 0; i--) {
@@ -71,7 +71,7 @@ static int find_neighbours(const struct mm_plan *plan, int64_t cell, int64_t nei
 
 /* Numbers of the grid points from whose ends the last starts of one begin: its neighbours, or after a race itself.
  */
-static int find_sources(const struct mm_plan *plan, int64_t cell, int64_t sources[SOURCES_MAX])
+static int find_sources(const struct mm_search_plan *plan, int64_t cell, int64_t sources[SOURCES_MAX])
 {
     if (plan->config->neighbour_starts > 0)
         return find_neighbours(plan, cell, sources);
@@ -80,7 +80,7 @@ static int find_sources(const struct mm_plan *plan, int64_t cell, int64_t source
 }
 
 /* Random starts of a grid point, which come before those from the ends of others. */
-static int64_t random_starts(const struct mm_plan *plan, int64_t cell)
+static int64_t random_starts(const struct mm_search_plan *plan, int64_t cell)
 {
     int64_t sources[SOURCES_MAX];
     if (find_sources(plan, cell, sources) == 0)
@@ -89,20 +89,20 @@ static int64_t random_starts(const struct mm_plan *plan, int64_t cell)
 }
 
 /* Starts of a grid point that belong to the result, as far as is known. */
-static int64_t starts_needed(const struct mm_plan *plan, int64_t cell)
+static int64_t starts_needed(const struct mm_search_plan *plan, int64_t cell)
 {
     return plan->needed == NULL ? plan->config->starts : plan->needed[cell];
 }
 
 /* Random starts of a grid point that belong to the result. */
-static int64_t random_starts_needed(const struct mm_plan *plan, int64_t cell)
+static int64_t random_starts_needed(const struct mm_search_plan *plan, int64_t cell)
 {
     int64_t random = random_starts(plan, cell);
     int64_t needed = starts_needed(plan, cell);
     return needed < random ? needed : random;
 }
 
-static bool has_ended_random_starts(const struct mm_plan *plan, int64_t cell)
+static bool has_ended_random_starts(const struct mm_search_plan *plan, int64_t cell)
 {
     int64_t needed = random_starts_needed(plan, cell);
     for (int64_t s = 0; s < needed; s++)
@@ -112,7 +112,7 @@ static bool has_ended_random_starts(const struct mm_plan *plan, int64_t cell)
 }
 
 /* The random start of a grid point with the lowest loss above `above`; -1 if there is none. */
-static int64_t best_above(const struct mm_plan *plan, int64_t cell, double above)
+static int64_t best_above(const struct mm_search_plan *plan, int64_t cell, double above)
 {
     int64_t needed = random_starts_needed(plan, cell);
     int64_t first = cell * plan->config->starts;
@@ -124,7 +124,7 @@ static int64_t best_above(const struct mm_plan *plan, int64_t cell, double above
     return best;
 }
 
-int64_t mm_plan_start_source(const struct mm_plan *plan, int64_t index)
+int64_t mm_search_plan_start_source(const struct mm_search_plan *plan, int64_t index)
 {
     int64_t cell = index / plan->config->starts;
     int64_t number = index % plan->config->starts - random_starts(plan, cell); /* among those from ends */
@@ -146,37 +146,37 @@ int64_t mm_plan_start_source(const struct mm_plan *plan, int64_t index)
 /* ------------------------------------------------------------------------------------------- order */
 
 /* Chain at a place of the order in which they are run. */
-static int64_t chain_at(const struct mm_plan *plan, int64_t place)
+static int64_t chain_at(const struct mm_search_plan *plan, int64_t place)
 {
     if (plan->config->agree == 0)
         return place;
     return place % plan->cell_count * plan->config->starts + place / plan->cell_count;
 }
 
-bool mm_plan_wants(const struct mm_plan *plan, int64_t index)
+bool mm_search_plan_wants(const struct mm_search_plan *plan, int64_t index)
 {
     int64_t starts = plan->config->starts;
     return index % starts < starts_needed(plan, index / starts);
 }
 
-static bool is_to_be_run(const struct mm_plan *plan, int64_t index)
+static bool is_to_be_run(const struct mm_search_plan *plan, int64_t index)
 {
-    return isnan(plan->losses[index]) && mm_share_has(plan->share, index) && mm_plan_wants(plan, index);
+    return isnan(plan->losses[index]) && mm_share_has(plan->share, index) && mm_search_plan_wants(plan, index);
 }
 
-static bool is_random(const struct mm_plan *plan, int64_t index)
+static bool is_random(const struct mm_search_plan *plan, int64_t index)
 {
     return index % plan->config->starts < random_starts(plan, index / plan->config->starts);
 }
 
-int64_t mm_plan_evaluations(const struct mm_plan *plan, int64_t index)
+int64_t mm_search_plan_evaluations(const struct mm_search_plan *plan, int64_t index)
 {
     int64_t most = plan->config->optimizer.evaluations;
     bool races = plan->config->race > 0 && is_random(plan, index);
     return races && plan->config->race < most ? plan->config->race : most;
 }
 
-static bool can_begin(const struct mm_plan *plan, int64_t index)
+static bool can_begin(const struct mm_search_plan *plan, int64_t index)
 {
     int64_t sources[SOURCES_MAX];
     int count = find_sources(plan, index / plan->config->starts, sources);
@@ -186,7 +186,7 @@ static bool can_begin(const struct mm_plan *plan, int64_t index)
     return true;
 }
 
-int64_t mm_plan_next(struct mm_plan *plan, bool idle)
+int64_t mm_search_plan_next(struct mm_search_plan *plan, bool idle)
 {
     while (plan->first_pass < plan->chain_count) {
         int64_t index = chain_at(plan, plan->first_pass++);
@@ -209,7 +209,7 @@ int64_t mm_plan_next(struct mm_plan *plan, bool idle)
 /* ----------------------------------------------------------------------------------------- counting */
 
 /* Adds (sign 1) or takes away (sign -1) the needed chains of a grid point that are this process's. */
-static void count_cell(struct mm_plan *plan, int64_t cell, int sign)
+static void count_cell(struct mm_search_plan *plan, int64_t cell, int sign)
 {
     int64_t first = cell * plan->config->starts;
     for (int64_t i = first; i < first + starts_needed(plan, cell); i++) {
@@ -219,7 +219,7 @@ static void count_cell(struct mm_plan *plan, int64_t cell, int sign)
     }
 }
 
-void mm_plan_recount(struct mm_plan *plan)
+void mm_search_plan_recount(struct mm_search_plan *plan)
 {
     plan->own_needed = 0;
     plan->own_finished = 0;
@@ -231,7 +231,7 @@ void mm_plan_recount(struct mm_plan *plan)
     }
 }
 
-void mm_plan_ended(struct mm_plan *plan, int64_t index)
+void mm_search_plan_ended(struct mm_search_plan *plan, int64_t index)
 {
     int64_t cell = index / plan->config->starts;
     bool counts = index % plan->config->starts < starts_needed(plan, cell);
@@ -247,13 +247,13 @@ void mm_plan_ended(struct mm_plan *plan, int64_t index)
     count_cell(plan, cell, 1);
 }
 
-void mm_plan_count(const struct mm_plan *plan, int64_t *finished, int64_t *needed)
+void mm_search_plan_count(const struct mm_search_plan *plan, int64_t *finished, int64_t *needed)
 {
     *finished = plan->own_finished;
     *needed = plan->own_needed;
 }
 
-void mm_plan_best_losses(const struct mm_plan *plan, double *best_loss)
+void mm_search_plan_best_losses(const struct mm_search_plan *plan, double *best_loss)
 {
     const struct mm_config *config = plan->config;
     for (size_t l = 0; l < mm_grid_axis(config, MM_AXIS_lambda).count; l++)
@@ -267,7 +267,7 @@ void mm_plan_best_losses(const struct mm_plan *plan, double *best_loss)
 /* --------------------------------------------------------------------------------------- setting up */
 
 /* Neighbours and agreements, where the search has them. */
-static mm_status prepare(struct mm_plan *plan, struct mm_error *error)
+static mm_status prepare(struct mm_search_plan *plan, struct mm_error *error)
 {
     const struct mm_config *config = plan->config;
     mm_status status = MM_OK;
@@ -282,13 +282,13 @@ static mm_status prepare(struct mm_plan *plan, struct mm_error *error)
     return MM_OK;
 }
 
-mm_status mm_plan_create(struct mm_plan **plan, const struct mm_config *config, const double *losses,
-                         const struct mm_share *share, struct mm_error *error)
+mm_status mm_search_plan_create(struct mm_search_plan **plan, const struct mm_config *config, const double *losses,
+                                const struct mm_share *share, struct mm_error *error)
 {
-    struct mm_plan *created = malloc(sizeof *created);
+    struct mm_search_plan *created = malloc(sizeof *created);
     if (created == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory");
-    *created = (struct mm_plan){
+    *created = (struct mm_search_plan){
         .config = config,
         .losses = losses,
         .share = share,
@@ -297,15 +297,15 @@ mm_status mm_plan_create(struct mm_plan **plan, const struct mm_config *config, 
     };
     mm_status status = prepare(created, error);
     if (status != MM_OK) {
-        mm_plan_free(created);
+        mm_search_plan_free(created);
         return status;
     }
-    mm_plan_recount(created);
+    mm_search_plan_recount(created);
     *plan = created;
     return MM_OK;
 }
 
-void mm_plan_free(struct mm_plan *plan)
+void mm_search_plan_free(struct mm_search_plan *plan)
 {
     if (plan == NULL)
         return;

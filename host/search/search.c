@@ -12,7 +12,7 @@
  * rough_tolerance, then of one with that itself, each until the loss decreases by less than three tolerances. They
  * lead the same way at a fifth to a half of the cost. What is kept of a chain are exact values only.
  *
- * A slot asks its optimiser for a point, which is evaluated beside those of other slots (solver/point_flow.h), and
+ * A slot asks its optimiser for a point, which is evaluated beside those of other slots (solver/work_queue.h), and
  * the optimiser is told its value and gradient; of a trial above its iterate, one in four, the value alone, since
  * three quarters of an evaluation go into a gradient that could only make the step back a little better. A chain
  * that ends leaves its slot to the next unfinished chain at once, so that the evaluations stay full to the end.
@@ -66,7 +66,7 @@ struct search {
     const struct mm_config *config;
     const struct mm_search_options *options;
     const struct mm_chain_keeper *keeper;
-    struct mm_plan *plan;
+    struct mm_search_plan *plan;
     struct mm_problem problem;
     struct mm_solver *solver;
     size_t free_batches;
@@ -171,7 +171,7 @@ static void excite_first_batches(const struct search *search, int start, double 
 static mm_status find_start(struct search *search, struct slot *slot, struct mm_error *error)
 {
     const int32_t start = mm_grid_start_of(search->config, slot->chain);
-    int64_t source = mm_plan_start_source(search->plan, slot->chain);
+    int64_t source = mm_search_plan_start_source(search->plan, slot->chain);
     struct mm_chain chain;
     if (source < 0) {
         mm_grid_random_start(search->config, slot->chain, search->free_batches, slot->best);
@@ -218,7 +218,7 @@ static mm_status start_chain(struct search *search, size_t index, int64_t chain,
     }
     options.trial_length = trial_length;
     add_rough_phases(search->config, mm_grid_value(search->config, point, MM_AXIS_lambda), &options);
-    options.evaluations = mm_plan_evaluations(search->plan, chain);
+    options.evaluations = mm_search_plan_evaluations(search->plan, chain);
     status = mm_optimizer_create(&slot->optimizer, 2 * search->free_batches, search->bounds,
                                  search->bounds + 2 * search->free_batches, slot->variables, &options, error);
     if (status != MM_OK)
@@ -247,7 +247,7 @@ static mm_status keep_chain(struct search *search, const struct slot *slot, stru
     mm_status status = search->keeper->take(search->keeper->context, slot->chain, &chain, error);
     if (status != MM_OK)
         return status;
-    mm_plan_ended(search->plan, slot->chain);
+    mm_search_plan_ended(search->plan, slot->chain);
     double *best = &search->best_loss[mm_grid_position(search->config, point, MM_AXIS_lambda)];
     *best = fmin(*best, chain.evaluation.loss);
     return MM_OK;
@@ -258,15 +258,15 @@ static mm_status keep_chain(struct search *search, const struct slot *slot, stru
 static mm_status next_chain(struct search *search, int64_t *chain, struct mm_error *error)
 {
     mm_status status = MM_OK;
-    *chain = mm_plan_next(search->plan, false);
+    *chain = mm_search_plan_next(search->plan, false);
     if (*chain >= 0 || search->active > 0)
         return MM_OK;
     if (search->keeper->refresh != NULL) /* nothing runs that the rest could be waiting for */
         status = search->keeper->refresh(search->keeper->context, error);
     if (status != MM_OK)
         return status;
-    mm_plan_recount(search->plan);
-    *chain = mm_plan_next(search->plan, true);
+    mm_search_plan_recount(search->plan);
+    *chain = mm_search_plan_next(search->plan, true);
     return MM_OK;
 }
 
@@ -298,7 +298,7 @@ static void empty_slot(struct search *search, size_t index)
     search->starved = false;
 }
 
-/* ------------------------------------------------------------------------------------------- flow */
+/* ------------------------------------------------------------------------------------------- work */
 
 /* Whether an evaluation that begins now could end after the time that the search has. */
 static bool is_out_of_time(const struct search *search)
@@ -319,7 +319,7 @@ static size_t take_turn(struct search *search)
 {
     for (int left = MM_ROUGH_PHASES_MAX; left >= 0; left--)
         for (size_t index; (index = take_first(search, &search->waiting[left])) != MM_NO_SLOT;) {
-            if (mm_plan_wants(search->plan, search->slots[index].chain))
+            if (mm_search_plan_wants(search->plan, search->slots[index].chain))
                 return index;
             empty_slot(search, index);
         }
@@ -365,17 +365,17 @@ static void use_evaluation(void *context, size_t index)
 
 static void report_progress(struct search *search)
 {
-    mm_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
+    mm_search_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
     search->progress.seconds = mm_monotonic_seconds() - search->start_seconds;
     if (search->options->progress != NULL)
         search->options->progress(search->options->progress_context, &search->progress);
 }
 
 /* Keeps a chain that has ended; one that has not, and is still needed, waits for its next turn. */
-static mm_status settle_chain(struct search *search, size_t index, struct mm_error *error)
+static mm_status finish_chain(struct search *search, size_t index, struct mm_error *error)
 {
     const struct slot *slot = &search->slots[index];
-    const bool wanted = mm_plan_wants(search->plan, slot->chain);
+    const bool wanted = mm_search_plan_wants(search->plan, slot->chain);
     if (wanted && mm_optimizer_reason(slot->optimizer) == MM_RUNNING) {
         append_slot(search, &search->waiting[slot->rough_phases_left], index);
         return MM_OK;
@@ -385,22 +385,22 @@ static mm_status settle_chain(struct search *search, size_t index, struct mm_err
     return status;
 }
 
-static mm_status settle_slot(void *context, size_t index, struct mm_error *error)
+static mm_status finish_slot(void *context, size_t index, struct mm_error *error)
 {
     struct search *search = context;
     const double seconds = mm_monotonic_seconds() - search->slots[index].begin_seconds;
     search->progress.evaluations++;
     search->longest_evaluation = fmax(search->longest_evaluation, seconds);
-    mm_status status = settle_chain(search, index, error);
+    mm_status status = finish_chain(search, index, error);
     report_progress(search);
-    if (status == MM_OK && search->keeper->settle != NULL)
-        status = search->keeper->settle(search->keeper->context, error);
+    if (status == MM_OK && search->keeper->after_evaluation != NULL)
+        status = search->keeper->after_evaluation(search->keeper->context, error);
     return status;
 }
 
 static mm_status run_flow(struct search *search, struct mm_error *error)
 {
-    const struct mm_point_flow flow = {
+    const struct mm_work_queue work = {
         .context = search,
         .slot_count = search->slot_count,
         .free_batches = search->free_batches,
@@ -409,9 +409,9 @@ static mm_status run_flow(struct search *search, struct mm_error *error)
         .gradients = search->channels,
         .next = next_slot,
         .use = use_evaluation,
-        .settle = settle_slot,
+        .finish = finish_slot,
     };
-    mm_status status = mm_solver_evaluate_flow(search->solver, &flow, error);
+    mm_status status = mm_solver_evaluate_work(search->solver, &work, error);
     if (status == MM_ERROR_DEVICE) {
         struct mm_error cause = *error;
         return mm_fail(error, status, "%s: %s", mm_solver_device(search->solver), cause.message);
@@ -479,8 +479,8 @@ static mm_status begin_progress(struct search *search, struct mm_error *error)
         .lambda = lambda.values,
         .best_loss = search->best_loss,
     };
-    mm_plan_best_losses(search->plan, search->best_loss);
-    mm_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
+    mm_search_plan_best_losses(search->plan, search->best_loss);
+    mm_search_plan_count(search->plan, &search->progress.chains_done, &search->progress.chains_total);
     return MM_OK;
 }
 
@@ -499,8 +499,8 @@ static void close_search(struct search *search)
 }
 
 mm_status mm_search_chains(const struct mm_config *config, const struct mm_search_options *options,
-                           struct mm_solver *solver, struct mm_plan *plan, const struct mm_chain_keeper *keeper,
-                           struct mm_error *error)
+                           struct mm_solver *solver, struct mm_search_plan *plan,
+                           const struct mm_chain_keeper *keeper, struct mm_error *error)
 {
     const struct slot_list no_slots = {MM_NO_SLOT, MM_NO_SLOT};
     struct mm_error local = {0}; /* a failure of the device is told again with its name */

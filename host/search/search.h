@@ -16,7 +16,7 @@ struct mm_chain_keeper {
     mm_status (*take)(void *context, int64_t index, const struct mm_chain *chain, struct mm_error *error);
 
     /** After every evaluation; may be NULL. */
-    mm_status (*settle)(void *context, struct mm_error *error);
+    mm_status (*after_evaluation)(void *context, struct mm_error *error);
 
     /** Before chains are passed over that wait for other processes: learns what those have finished. May be NULL.
      */
@@ -30,7 +30,7 @@ struct mm_chain_keeper {
  *  Returns MM_OK (chains of other processes may still be missing), MM_STOPPED, or an error; every chain that ended
  * before has been taken by the keeper. */
 mm_status mm_search_chains(const struct mm_config *config, const struct mm_search_options *options,
-                           struct mm_solver *solver, struct mm_plan *plan, const struct mm_chain_keeper *keeper,
-                           struct mm_error *error);
+                           struct mm_solver *solver, struct mm_search_plan *plan,
+                           const struct mm_chain_keeper *keeper, struct mm_error *error);
 
 #endif

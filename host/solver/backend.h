@@ -4,7 +4,7 @@
 
 #include "model/drawn_collision.h"
 #include "micromaser.h"
-#include "solver/point_flow.h"
+#include "solver/work_queue.h"
 
 struct mm_wigner_work;
 
@@ -41,8 +41,8 @@ struct mm_backend {
                           struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                           struct mm_error *error);
 
-    /** As mm_solver_evaluate_flow, and marks points as `evaluate` does; NULL: flows are evaluated in rounds. */
-    mm_status (*evaluate_flow)(void *state, const struct mm_point_flow *flow, struct mm_error *error);
+    /** As mm_solver_evaluate_work, and marks points as `evaluate` does; NULL: queues are evaluated in rounds. */
+    mm_status (*evaluate_work)(void *state, const struct mm_work_queue *work, struct mm_error *error);
 
     /** As mm_solver_evolve, from a state that has a matrix. */
     mm_status (*evolve)(void *state, const struct mm_point *point, int64_t collisions, double *energies,
@@ -99,9 +99,9 @@ mm_status mm_solver_options_take(const struct mm_solver_options *given, struct m
 /** The traits of the backend in use. */
 const struct mm_backend_traits *mm_solver_traits(const struct mm_solver *solver);
 
-/** Evaluates a flow of points with their gradients. The evaluation of a point is the same, bit for bit, as that of
- * mm_solver_evaluate. */
-mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+/** Evaluates a work queue of points with their gradients. The evaluation of a point is the same, bit for bit, as
+ * that of mm_solver_evaluate. */
+mm_status mm_solver_evaluate_work(struct mm_solver *solver, const struct mm_work_queue *work,
                                   struct mm_error *error);
 
 /** Evolves many states through collisions that are given one by one, in place of the problem's batches.

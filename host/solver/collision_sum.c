@@ -37,15 +37,15 @@ static const double LARGEST_DECAY = 3.0, LARGEST_PHASE = 2.0;
 static const double DECAYS_PER_DECADE = 3.0, PHASES_PER_DECADE = 2.2;
 static const double LEAST_AMPLITUDE = 1e-13;
 
-/** Zero and values in equal ratios. */
+/* Zero and values in equal ratios. */
 struct grid {
     int count;
     double least; /* above zero */
     double ratio;
 };
 
-/** The matrix [mode_count][candidate_count], column-major, and the sums of the modes; both are overwritten by the
- *  factorisation. */
+/* The matrix [mode_count][candidate_count], column-major, and the sums of the modes; both are overwritten by the
+ * factorisation. */
 struct fit {
     int64_t length;
     struct grid decays;
@@ -67,21 +67,21 @@ static double sign_of(int64_t k)
     return k % 2 != 0 ? -1.0 : 1.0;
 }
 
-/** exp(-z) - 1 without cancellation. */
+/* exp(-z) - 1 without cancellation. */
 static double complex exponential_less_one(double complex z)
 {
     const double half = sin(0.5 * cimag(z));
     return expm1(-creal(z)) * cos(cimag(z)) - 2.0 * half * half - I * exp(-creal(z)) * sin(cimag(z));
 }
 
-/** Sum of exp(-rate k) over all collisions. */
+/* Sum of exp(-rate k) over all collisions. */
 static double complex sum_of_mode(double complex rate, int64_t length)
 {
     const double n = (double)length;
     return rate == 0.0 ? n : exponential_less_one(n * rate) / exponential_less_one(rate);
 }
 
-/** Sum of (-1)^k exp(-rate k). */
+/* Sum of (-1)^k exp(-rate k). */
 static double complex sum_of_alternating(double complex rate, int64_t length)
 {
     return (1.0 - sign_of(length) * cexp(-(double)length * rate)) / (1.0 + cexp(-rate));
@@ -98,7 +98,7 @@ static double grid_value(const struct grid *grid, int i)
     return i == 0 ? 0.0 : grid->least * pow(grid->ratio, i - 1.0);
 }
 
-/** Takes the modes of a rate and both signs into the fit: the imaginary parts after the real ones, if there are
+/* Takes the modes of a rate and both signs into the fit: the imaginary parts after the real ones, if there are
  * any. */
 static void add_modes_of(struct fit *fit, double complex rate, double amplitude)
 {
@@ -153,7 +153,7 @@ static void add_candidates(struct fit *fit)
         add_candidate(fit, half - 1);
 }
 
-/** Factorises the matrix; its triangle and Q^T times the sums take their places. */
+/* Factorises the matrix; its triangle and Q^T times the sums take their places. */
 static mm_status factorise(struct fit *fit, struct mm_error *error)
 {
     double reflectors[CANDIDATES_MAX];
@@ -169,7 +169,7 @@ static mm_status factorise(struct fit *fit, struct mm_error *error)
     return MM_OK;
 }
 
-/** Candidates that a tolerance needs: the first ones in the order of the factorisation. */
+/* Candidates that a tolerance needs: the first ones in the order of the factorisation. */
 static int needed_candidates(const struct fit *fit, double tolerance)
 {
     const int most = fit->mode_count < fit->candidate_count ? fit->mode_count : fit->candidate_count;
@@ -180,7 +180,7 @@ static int needed_candidates(const struct fit *fit, double tolerance)
     return count;
 }
 
-/** A term and its weight, for sorting. */
+/* A term and its weight, for sorting. */
 struct term {
     int64_t collision;
     double weight;
@@ -192,7 +192,7 @@ static int compare_terms(const void *a, const void *b)
     return (left->collision > right->collision) - (left->collision < right->collision);
 }
 
-/** Makes a sum of terms. */
+/* Makes a sum of terms. */
 static mm_status take_terms(struct term *terms, int count, struct mm_collision_sum *sum, struct mm_error *error)
 {
     *sum = (struct mm_collision_sum){count, malloc((size_t)count * sizeof *sum->collisions),
@@ -228,7 +228,7 @@ static mm_status solve_for(const struct fit *fit, double tolerance, struct mm_co
     return take_terms(terms, count, sum, error);
 }
 
-/** Sets a fit up and factorises it. Its arrays are to be freed in any case. */
+/* Sets a fit up and factorises it. Its arrays are to be freed in any case. */
 static mm_status prepare(struct fit *fit, int64_t length, struct mm_error *error)
 {
     const double n = (double)length;

@@ -28,7 +28,7 @@ struct mm_solver {
 
 /* --------------------------------------------------------------------------------------- list of backends */
 
-/** A row of the list: table is NULL where the backend was not compiled in, and reason says why. */
+/* A row of the list: table is NULL where the backend was not compiled in, and reason says why. */
 struct backend_entry {
     const char *name;
     const struct mm_backend *table;
@@ -46,7 +46,7 @@ struct backend_entry {
 static const struct backend_entry backend_entries[] = {MM_BACKEND_LIST(MM_BACKEND_ENTRY)};
 enum { BACKEND_COUNT = sizeof backend_entries / sizeof backend_entries[0] };
 
-/** As mm_backend.available. */
+/* As mm_backend.available. */
 static bool entry_available(const struct backend_entry *entry, size_t size, char *text)
 {
     if (entry->table != NULL)
@@ -212,7 +212,7 @@ mm_status mm_solver_options_take(const struct mm_solver_options *given, struct m
     return mm_options_copy("mm_solver_options", FIRST_SIZE, sizeof *own, given, own, error);
 }
 
-/** Fills in what the caller left open. */
+/* Fills in what the caller left open. */
 static mm_status complete_options(const struct mm_solver_options *options, struct mm_solver_options *complete,
                                   struct mm_error *error)
 {
@@ -319,10 +319,10 @@ mm_status mm_solver_evaluate(struct mm_solver *solver, size_t count, const struc
 
 /* ------------------------------------------------------------------------------------------------- flows */
 
-/* A flow in which points that failed are replaced before anybody makes use of them. */
-struct mended_flow {
+/* A work queue in which points that failed are replaced before anybody makes use of them. */
+struct mended_work {
     struct mm_solver *solver;
-    const struct mm_point_flow *given;
+    const struct mm_work_queue *given;
     pthread_mutex_t lock; /* of the solver and what follows: points are used side by side */
     mm_status status;     /* the first of a replacement that was not MM_OK */
     struct mm_error error;
@@ -330,14 +330,14 @@ struct mended_flow {
 
 static mm_status next_mended(void *context, size_t *slot, struct mm_error *error)
 {
-    const struct mm_point_flow *given = ((struct mended_flow *)context)->given;
+    const struct mm_work_queue *given = ((struct mended_work *)context)->given;
     return given->next(given->context, slot, error);
 }
 
 static void use_mended(void *context, size_t slot)
 {
-    struct mended_flow *mended = context;
-    const struct mm_point_flow *given = mended->given;
+    struct mended_work *mended = context;
+    const struct mm_work_queue *given = mended->given;
     mm_status status = MM_OK;
     if (given->evaluations[slot].eigen_failures > 0) {
         pthread_mutex_lock(&mended->lock);
@@ -351,32 +351,32 @@ static void use_mended(void *context, size_t slot)
         given->use(given->context, slot);
 }
 
-static mm_status settle_mended(void *context, size_t slot, struct mm_error *error)
+static mm_status finish_mended(void *context, size_t slot, struct mm_error *error)
 {
-    struct mended_flow *mended = context;
-    const struct mm_point_flow *given = mended->given;
+    struct mended_work *mended = context;
+    const struct mm_work_queue *given = mended->given;
     pthread_mutex_lock(&mended->lock);
     const mm_status status = mended->status;
     pthread_mutex_unlock(&mended->lock);
     return status != MM_OK ? mm_fail(error, status, "%s", mended->error.message)
-                           : given->settle(given->context, slot, error);
+                           : given->finish(given->context, slot, error);
 }
 
-mm_status mm_solver_evaluate_flow(struct mm_solver *solver, const struct mm_point_flow *flow,
+mm_status mm_solver_evaluate_work(struct mm_solver *solver, const struct mm_work_queue *work,
                                   struct mm_error *error)
 {
     const struct mm_backend *backend = solver->backend;
-    struct mended_flow mended = {.solver = solver, .given = flow};
-    struct mm_point_flow own = *flow;
+    struct mended_work mended = {.solver = solver, .given = work};
+    struct mm_work_queue own = *work;
     own.context = &mended;
     own.next = next_mended;
     own.use = use_mended;
-    own.settle = settle_mended;
+    own.finish = finish_mended;
     if (pthread_mutex_init(&mended.lock, NULL) != 0)
         return mm_fail(error, MM_ERROR_MEMORY, "no lock for a solver");
-    mm_status status = backend->evaluate_flow != NULL
-                           ? backend->evaluate_flow(solver->state, &own, error)
-                           : mm_flow_in_rounds(&own, backend->evaluate, solver->state, error);
+    mm_status status = backend->evaluate_work != NULL
+                           ? backend->evaluate_work(solver->state, &own, error)
+                           : mm_work_in_rounds(&own, backend->evaluate, solver->state, error);
     pthread_mutex_destroy(&mended.lock);
     return status;
 }

@@ -35,7 +35,7 @@ int64_t mm_sweep_spacing(struct mm_collision_range range)
 
 /* --------------------------------------------------------------------------------------------- stretches */
 
-/** Takes the range that follows the last stretch, or lengthens that one where every collision counts in both. */
+/* Takes the range that follows the last stretch, or lengthens that one where every collision counts in both. */
 static void add_stretch(struct mm_sweep_plan *plan, struct mm_collision_range range, enum mm_stretch_kind kind)
 {
     struct mm_sweep_stretch *last = plan->stretches + plan->stretch_count - 1;
@@ -47,7 +47,7 @@ static void add_stretch(struct mm_sweep_plan *plan, struct mm_collision_range ra
         plan->stretches[plan->stretch_count++] = (struct mm_sweep_stretch){.range = range, .kind = kind};
 }
 
-/** Part of a batch. */
+/* Part of a batch. */
 static void add_part(struct mm_sweep_plan *plan, const struct mm_batch *batch, struct mm_collision_range range,
                      bool by_few)
 {
@@ -57,7 +57,7 @@ static void add_part(struct mm_sweep_plan *plan, const struct mm_batch *batch, s
     add_stretch(plan, range, kind);
 }
 
-/** Divides the schedule from the first free batch on. Batches are cut where the tail starts. */
+/* Divides the schedule from the first free batch on. Batches are cut where the tail starts. */
 static void add_stretches(struct mm_sweep_plan *plan, const struct mm_problem *problem, bool by_few)
 {
     const int64_t tail_start = mm_problem_tail(problem).start;
@@ -79,7 +79,7 @@ static void add_stretches(struct mm_sweep_plan *plan, const struct mm_problem *p
 
 /* ------------------------------------------------------------------------------------------------- marks */
 
-/** Counts those that there is no room for as well. */
+/* Counts those that there is no room for as well. */
 static void add_mark(struct mm_sweep_plan *plan, int64_t collision)
 {
     if (plan->mark_count < MARKS_MAX)
@@ -94,13 +94,13 @@ static void mark_equally(struct mm_sweep_plan *plan, struct mm_sweep_stretch *st
         add_mark(plan, k);
 }
 
-/** The sums over stretches of one length: for either plan a tight one, and a loose one that it is compared with. */
+/* The sums over stretches of one length: for either plan a tight one, and a loose one that it is compared with. */
 struct stretch_sums {
     int64_t length;
     struct mm_collision_sum sums[PLANS][2];
 };
 
-/** Those of the last few lengths, which many a problem does with. */
+/* Those of the last few lengths, which many a problem does with. */
 struct sum_table {
     size_t found; /* lengths, the last ones of which are kept */
     struct stretch_sums entries[KEPT_LENGTHS];
@@ -114,13 +114,13 @@ static void free_sums(struct stretch_sums *entry)
     entry->length = 0;
 }
 
-/** Of the sum that one with a tolerance is compared with. */
+/* Of the sum that one with a tolerance is compared with. */
 static double loose_tolerance(double tolerance)
 {
     return pow(tolerance, 0.8);
 }
 
-/** The sums over a length, which is not 0. */
+/* The sums over a length, which is not 0. */
 static mm_status find_sums(struct sum_table *table, int64_t length, const struct stretch_sums **found,
                            struct mm_error *error)
 {
@@ -143,7 +143,7 @@ static mm_status find_sums(struct sum_table *table, int64_t length, const struct
     return status;
 }
 
-/** Takes the terms of a sum over a stretch. A term near the one before is reached from the same mark. */
+/* Takes the terms of a sum over a stretch. A term near the one before is reached from the same mark. */
 static void add_terms(struct mm_sweep_plan *plan, int64_t first, int nearest, const struct mm_collision_sum *tight,
                       const struct mm_collision_sum *loose)
 {
@@ -160,14 +160,14 @@ static void add_terms(struct mm_sweep_plan *plan, int64_t first, int nearest, co
     }
 }
 
-/** A plan that is being made. */
+/* A plan that is being made. */
 struct draft {
     struct mm_sweep_plan *plan;
     int number; /* of the plan */
     struct sum_table *table;
 };
 
-/** Takes a sum by few collisions, unless it takes too many: then every one counts. */
+/* Takes a sum by few collisions, unless it takes too many: then every one counts. */
 static mm_status sum_by_few(const struct draft *draft, struct mm_sweep_stretch *stretch, struct mm_error *error)
 {
     const int64_t length = stretch->range.end - stretch->range.first;
@@ -185,7 +185,7 @@ static mm_status sum_by_few(const struct draft *draft, struct mm_sweep_stretch *
     return MM_OK;
 }
 
-/** Marks the states of all stretches, unless they become too many, and the last state of the schedule. */
+/* Marks the states of all stretches, unless they become too many, and the last state of the schedule. */
 static mm_status add_marks(const struct draft *draft, struct mm_error *error)
 {
     struct mm_sweep_plan *plan = draft->plan;

@@ -1,9 +1,9 @@
-/* window_rule.h - how the window of a state moves, for host and device; only the sums it is told come from each one's
- * own loops.
+/* window_rule.h - how the window of a state moves, for host and device; only the sums it is told come from each
+ * one's own loops.
  *
  * What a collision would drop above the top of the window and beyond its band is bounded by sums of |elements|
- * before it is done. What exceeds its share of the tolerance makes the window grow, the rest is accounted for; every
- * MM_SHRINK_INTERVAL collisions the outer diagonals that have faded are given up under the same account. With
+ * before it is done. What exceeds its share of the tolerance makes the window grow, the rest is accounted for;
+ * every MM_SHRINK_INTERVAL collisions the outer diagonals that have faded are given up under the same account. With
  * derivatives wanted, the two outermost diagonals and the two top rows are watched instead. (Derived in cpu/run.c.)
  */
 #ifndef MM_SOLVER_WINDOW_RULE_H

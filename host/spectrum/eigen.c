@@ -32,14 +32,14 @@ void mm_eigen_free(struct mm_eigen *eigen)
     *eigen = (struct mm_eigen){.loops = eigen->loops};
 }
 
-/** What dstedc wants for a matrix of some rows. */
+/* What dstedc wants for a matrix of some rows. */
 struct work_sizes {
     int doubles;
     int integers;
 };
 
-/** Block sizes inside LAPACK, and with them the last bits of a result, depend on the work space offered. It is
- *  therefore always what this size of matrix asks for, however much is allocated. */
+/* Block sizes inside LAPACK, and with them the last bits of a result, depend on the work space offered. It is
+ * therefore always what this size of matrix asks for, however much is allocated. */
 static mm_status query_work(int levels, struct work_sizes *sizes, struct mm_error *error)
 {
     double doubles = 0.0, unused = 0.0;
@@ -89,7 +89,7 @@ mm_status mm_eigen_reserve(struct mm_eigen *eigen, int levels, struct mm_error *
     return MM_OK;
 }
 
-/** Copies the matrix to where it is reduced: padded with zeros, and its diagonal blocks completed. */
+/* Copies the matrix to where it is reduced: padded with zeros, and its diagonal blocks completed. */
 static void copy_for_reduction(const double *matrix, int levels, const struct mm_tridiagonal *target)
 {
     for (int column = 0; column < (int)target->stride; column++) {
@@ -119,7 +119,7 @@ struct mm_tridiagonal mm_eigen_reduce(struct mm_eigen *eigen, int levels)
     return reduced;
 }
 
-/** Puts T back where its eigenvalues have been looked for. */
+/* Puts T back where its eigenvalues have been looked for. */
 static void restore(const struct mm_eigen *eigen, const struct mm_tridiagonal *reduced)
 {
     const int levels = reduced->levels;
@@ -140,7 +140,7 @@ mm_status mm_eigen_values(struct mm_eigen *eigen, const struct mm_tridiagonal *r
     return MM_OK;
 }
 
-/** Rows of eigenvectors out of columns; what follows the last one of a row is zero. */
+/* Rows of eigenvectors out of columns; what follows the last one of a row is zero. */
 static void transpose(int levels, const double *columns, size_t stride, double *rows)
 {
     const size_t count = (size_t)levels;

@@ -46,7 +46,7 @@ static mm_status reserve(struct mm_low_rank *low, int levels, struct mm_error *e
     return MM_OK;
 }
 
-/** Column `pivot` of R. */
+/* Column `pivot` of R. */
 static void take_column(struct mm_band_state state, int pivot, double *column)
 {
     for (int n = 0; n < state.levels; n++) {
@@ -55,7 +55,7 @@ static void take_column(struct mm_band_state state, int pivot, double *column)
     }
 }
 
-/** Level with the largest remaining diagonal element; *trace gets the sum of those that are positive. */
+/* Level with the largest remaining diagonal element; *trace gets the sum of those that are positive. */
 static int find_pivot(const double *left, int levels, double *trace)
 {
     int pivot = 0;
@@ -67,7 +67,7 @@ static int find_pivot(const double *left, int levels, double *trace)
     return pivot;
 }
 
-/** Finds G; returns its columns, or `most` where more would be needed. */
+/* Finds G; returns its columns, or `most` where more would be needed. */
 static int factorise(struct mm_low_rank *low, struct mm_band_state state, double tolerance, int most)
 {
     const int levels = state.levels;
@@ -92,7 +92,7 @@ static int factorise(struct mm_low_rank *low, struct mm_band_state state, double
     return most;
 }
 
-/** Turns the projector of G^T G into that of G G^T. */
+/* Turns the projector of G^T G into that of G G^T. */
 static void apply_factor(struct mm_low_rank *low, int levels, struct mm_projector *projector)
 {
     const size_t stride = mm_eigen_stride(levels);

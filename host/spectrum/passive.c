@@ -14,10 +14,10 @@
 #include "spectrum/eigen.h"
 #include "solver/spectrum.h"
 
-/** Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
+/* Neighbouring eigenvalues closer than this, beside their size, are left to LAPACK. */
 static const double LEAST_GAP = 1e-4;
 
-/** T + shift = L D L^T; returns whether D is positive. */
+/* T + shift = L D L^T; returns whether D is positive. */
 static bool factorise(const struct mm_eigen *eigen, int levels, double shift)
 {
     const struct mm_tridiagonal_factors factors = {
@@ -31,7 +31,7 @@ static bool factorise(const struct mm_eigen *eigen, int levels, double shift)
     return mm_factorise(factors, shift);
 }
 
-/** Whether neighbours among some eigenvalues, descending, are far enough apart. */
+/* Whether neighbours among some eigenvalues, descending, are far enough apart. */
 static bool are_apart(const double *values, int count)
 {
     for (int k = 0; k + 1 < count; k++)
@@ -40,7 +40,7 @@ static bool are_apart(const double *values, int count)
     return true;
 }
 
-/** Length of vector k, the largest eigenvalue's being 0, of so many. */
+/* Length of vector k, the largest eigenvalue's being 0, of so many. */
 static double length_of(int k, int count, bool over_roots, double value)
 {
     if (k >= count || (over_roots && value <= 0.0))
@@ -48,7 +48,7 @@ static double length_of(int k, int count, bool over_roots, double value)
     return over_roots ? sqrt((count - k) / value) : sqrt((double)(count - k));
 }
 
-/** The eigenvectors of the largest eigenvalues in their lengths, or false. */
+/* The eigenvectors of the largest eigenvalues in their lengths, or false. */
 static bool find_leading_vectors(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, int count,
                                  double shift, bool over_roots)
 {
@@ -82,7 +82,7 @@ static bool find_leading_vectors(struct mm_eigen *eigen, const struct mm_tridiag
     return true;
 }
 
-/** All eigenvectors in their lengths, by LAPACK; in ascending order, as it gives them. */
+/* All eigenvectors in their lengths, by LAPACK; in ascending order, as it gives them. */
 static mm_status find_all_vectors(struct mm_eigen *eigen, const struct mm_tridiagonal *reduced, bool over_roots,
                                   struct mm_error *error)
 {

@@ -17,10 +17,10 @@
 
 enum { SWEEPS_A_VALUE = 30, LEAST_ROWS_TO_SWEEP_TWICE = 4 };
 
-/** Below this a pivot counts as zero: its inverse would overflow. */
+/* Below this a pivot counts as zero: its inverse would overflow. */
 static const double SMALLEST_PIVOT = 1e-290;
 
-/** A block between rows whose coupling is negligible. */
+/* A block between rows whose coupling is negligible. */
 struct block {
     double *diagonal;
     double *squares; /* of the subdiagonal; squares[i] couples i and i+1 */
@@ -34,7 +34,7 @@ static int is_negligible(const struct block *block, int row)
     return block->squares[row] <= limit;
 }
 
-/** Wilkinson's shift: the eigenvalue of the first two rows that is nearer to the first. */
+/* Wilkinson's shift: the eigenvalue of the first two rows that is nearer to the first. */
 static double wilkinson_shift(const struct block *block)
 {
     const int first = block->first;
@@ -43,7 +43,7 @@ static double wilkinson_shift(const struct block *block)
     return block->diagonal[first] - side / (half + copysign(hypot(half, 1.0), half));
 }
 
-/** Where a sweep over rows first .. last of a block stands. */
+/* Where a sweep over rows first .. last of a block stands. */
 struct sweep {
     double shift;
     double cosine;
@@ -58,7 +58,7 @@ static struct sweep begin_sweep(const struct block *block, double shift)
     return (struct sweep){.shift = shift, .cosine = 1.0, .sine = 0.0, .gamma = gamma, .p = gamma * gamma};
 }
 
-/** Takes row i; rows i + 1 of the diagonal and of the squares are done. */
+/* Takes row i; rows i + 1 of the diagonal and of the squares are done. */
 static inline void sweep_row(const struct block *block, int i, struct sweep *sweep)
 {
     double *d = block->diagonal, *b = block->squares;
@@ -85,7 +85,7 @@ static void end_sweep(const struct block *block, const struct sweep *sweep)
     block->diagonal[block->first] = sweep->shift + sweep->gamma;
 }
 
-/** One sweep with a shift. */
+/* One sweep with a shift. */
 static void sweep_once(const struct block *block, double shift)
 {
     struct sweep sweep = begin_sweep(block, shift);
@@ -94,8 +94,8 @@ static void sweep_once(const struct block *block, double shift)
     end_sweep(block, &sweep);
 }
 
-/** Two sweeps, the second two rows behind the first, in a block of at least four rows. The second one has the shift
- *  nearer to the first row. */
+/* Two sweeps, the second two rows behind the first, in a block of at least four rows. The second one has the shift
+ * nearer to the first row. */
 static void sweep_twice(const struct block *block, double far_shift, double near_shift)
 {
     const int first = block->first, last = block->last;
@@ -113,7 +113,7 @@ static void sweep_twice(const struct block *block, double far_shift, double near
     end_sweep(block, &behind);
 }
 
-/** Brings a block of at least three rows nearer to its eigenvalues; returns the sweeps that took. */
+/* Brings a block of at least three rows nearer to its eigenvalues; returns the sweeps that took. */
 static int sweep_block(const struct block *block)
 {
     const double *d = block->diagonal + block->first, shift = wilkinson_shift(block);
@@ -125,7 +125,7 @@ static int sweep_block(const struct block *block)
     return 2;
 }
 
-/** The two eigenvalues of a block of two rows: the one nearer to the first row goes there. */
+/* The two eigenvalues of a block of two rows: the one nearer to the first row goes there. */
 static void solve_two(const struct block *block)
 {
     double *d = block->diagonal + block->first;
@@ -143,7 +143,7 @@ static void reverse(double *values, int count)
     }
 }
 
-/** Turns a block round if its last row is the smaller one: small eigenvalues come off first. */
+/* Turns a block round if its last row is the smaller one: small eigenvalues come off first. */
 static void turn_small_end_first(const struct block *block)
 {
     const int rows = block->last - block->first + 1;
@@ -153,7 +153,7 @@ static void turn_small_end_first(const struct block *block)
     reverse(block->squares + block->first, rows - 1);
 }
 
-/** Diagonalises a block; returns whether it took no more sweeps than it may. */
+/* Diagonalises a block; returns whether it took no more sweeps than it may. */
 static bool solve_block(struct block block)
 {
     const int end = block.last;

@@ -112,12 +112,11 @@ static mm_status fold_if_due(struct mm_store *store, struct mm_error *error)
 /* Commits are a second apart, unless very many chains end in that time: they must not fill the memory. */
 static bool commit_is_due(const struct mm_store *store)
 {
-    bool many =
-        store->patience.failing_since < 0 && store->pending_count * store->index.record_size > PENDING_BYTES;
+    bool many = store->retry.failing_since < 0 && store->pending_count * store->index.record_size > PENDING_BYTES;
     return store->pending_count > 0 && (many || mm_monotonic_seconds() - store->last_commit >= commit_every);
 }
 
-mm_status mm_store_settle(struct mm_store *store, struct mm_error *error)
+mm_status mm_store_maintain(struct mm_store *store, struct mm_error *error)
 {
     struct mm_error failure = {0};
     if (commit_is_due(store)) {
@@ -125,13 +124,13 @@ mm_status mm_store_settle(struct mm_store *store, struct mm_error *error)
         if (status != MM_OK && !may_pass(status))
             return mm_fail(error, status, "%s", failure.message);
         if (status != MM_OK)
-            status = mm_patience_endure(&store->patience, &failure, error);
+            status = mm_retry_after(&store->retry, &failure, error);
         else
-            mm_patience_recovered(&store->patience);
+            mm_retry_succeeded(&store->retry);
         if (status != MM_OK)
             return status;
     }
-    return store->patience.failing_since < 0 ? fold_if_due(store, error) : MM_OK;
+    return store->retry.failing_since < 0 ? fold_if_due(store, error) : MM_OK;
 }
 
 mm_status mm_store_refresh(struct mm_store *store, struct mm_error *error)
@@ -167,7 +166,7 @@ static mm_status save(void *context, struct mm_error *error)
 
 mm_status mm_store_finish(struct mm_store *store, struct mm_error *error)
 {
-    mm_status status = mm_patience_try(&store->patience, save, store, may_pass, error);
+    mm_status status = mm_retry_until_done(&store->retry, save, store, may_pass, error);
     if (status != MM_OK)
         return status;
     mm_journal_close(store->journal, true);

@@ -25,7 +25,7 @@
 #include "store/task_share.h"
 #include "base/utc_time.h"
 
-static const double patience_when_stopped = 3; /* seconds to wait for the run's lock */
+static const double wait_when_stopped = 3; /* seconds to wait for the run's lock */
 
 /* ------------------------------------------------------------------------------------------- the source */
 
@@ -210,11 +210,12 @@ static mm_status look_for_damage(struct mm_store *store, bool *damaged, struct m
     return status;
 }
 
-mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool replace, struct mm_error *error)
+mm_status mm_store_write(struct mm_store *store, enum mm_store_write_rule need, bool replace,
+                         struct mm_error *error)
 {
     const struct mm_record_source *file = mm_store_result_source(store, store->path);
     bool there = file != NULL && access(store->path, F_OK) == 0;
-    bool needed = !there || need == MM_NEED_ALWAYS || is_behind(store, need == MM_NEED_FOR_THE_DEAD);
+    bool needed = !there || need == MM_WRITE_ALWAYS || is_behind(store, need == MM_WRITE_IF_ORPHANED);
     mm_status status = needed ? MM_OK : look_for_damage(store, &needed, error);
     if (status == MM_OK)
         status = needed ? write_and_check(store, there || replace, error) : sync_name(store, error);
@@ -259,21 +260,21 @@ void mm_store_tidy(const char *path)
     mm_run_lock_release(&lock);
 }
 
-mm_status mm_store_fold(struct mm_store *store, double patience, bool *done, struct mm_error *error)
+mm_status mm_store_fold(struct mm_store *store, double wait_seconds, bool *done, struct mm_error *error)
 {
     struct mm_run_lock lock = {0};
     const volatile int *stop = store->options.stop;
     if (stop != NULL && *stop != 0) { /* asked to stop before: still give a fold the time it takes */
         stop = NULL;
-        patience = fmin(patience, patience_when_stopped);
+        wait_seconds = fmin(wait_seconds, wait_when_stopped);
     }
-    mm_status status = mm_run_lock_take(&lock, store->path, patience, stop, done, error);
+    mm_status status = mm_run_lock_take(&lock, store->path, wait_seconds, stop, done, error);
     if (status != MM_OK || !*done)
         return status;
     mm_store_remove_unfinished(store->path);
     status = mm_store_read_run(store, store->path, true, error);
     if (status == MM_OK)
-        status = mm_store_write(store, MM_NEED_FOR_ALL, false, error);
+        status = mm_store_write(store, MM_WRITE_IF_BEHIND, false, error);
     mm_store_unlock_journals(store);
     mm_run_lock_release(&lock);
     return status;

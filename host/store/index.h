@@ -1,8 +1,8 @@
 /* index.h - what a store knows of every chain: its loss, a digest of its record, and its place among the sources of
  * records. It knows nothing of files.
  *
- * Records themselves stay in the sources, so that memory is 24 bytes a chain whatever a record holds. Which copy of a
- * record counts does not matter: two copies of one chain have the same bits, or the store refuses.
+ * Records themselves stay in the sources, so that memory is 24 bytes a chain whatever a record holds. Which copy of
+ * a record counts does not matter: two copies of one chain have the same bits, or the store refuses.
  */
 #ifndef MM_STORE_INDEX_H
 #define MM_STORE_INDEX_H
@@ -62,7 +62,8 @@ void mm_index_forget(struct mm_index *index, int64_t chain);
 void mm_index_forget_superseded(struct mm_index *index, bool (*superseded)(const void *context, size_t source),
                                 const void *context);
 
-/** Whether a chain belongs in the result, and how many do (chain/agreement.h decides where the search has `agree`). */
+/** Whether a chain belongs in the result, and how many do (chain/agreement.h decides where the search has
+ * `agree`). */
 bool mm_index_wants(const struct mm_index *index, int64_t chain);
 int64_t mm_index_wanted(const struct mm_index *index);
 

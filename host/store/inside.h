@@ -1,9 +1,9 @@
-/* inside.h - the inside of a result store (store/store.h): an index of the chains, the sources that their records are
- * read from, and what this process writes. */
+/* inside.h - the inside of a result store (store/store.h): an index of the chains, the sources that their records
+ * are read from, and what this process writes. */
 #ifndef MM_STORE_INSIDE_H
 #define MM_STORE_INSIDE_H
 
-#include "disk/patience.h"
+#include "disk/retry.h"
 #include "store/index.h"
 #include "store/store.h"
 
@@ -33,7 +33,7 @@ struct mm_store {
     bool written;         /* the result file was, since the store was opened */
     double last_commit;   /* monotonic times, of attempts */
     double next_fold;
-    struct mm_patience patience; /* with the disk */
+    struct mm_retry retry; /* of the disk */
 };
 
 /* ---------------------------------------------------------------------------------------- store/create.c */
@@ -84,17 +84,18 @@ mm_status mm_store_read_run(struct mm_store *store, const char *run, bool lock, 
 /* ------------------------------------------------------------------------------------------ store/fold.c */
 
 /** What the result file has to lack to be written again. */
-enum mm_store_need {
-    MM_NEED_ALWAYS,       /* nothing */
-    MM_NEED_FOR_ALL,      /* any chain that is finished */
-    MM_NEED_FOR_THE_DEAD, /* one that only the journal of a dead process holds */
+enum mm_store_write_rule {
+    MM_WRITE_ALWAYS,      /* nothing */
+    MM_WRITE_IF_BEHIND,   /* any chain that is finished */
+    MM_WRITE_IF_ORPHANED, /* one that only the journal of a dead process holds */
 };
 
 /** Writes the result file, if it is not there, lacks what it should not or is damaged beside its chains, from a
  * store that has read its run under the run's lock; then removes the dead journals that are in it and, once all is,
  * clears this process's own.
  *  @param replace  whether a file that is not known may be replaced */
-mm_status mm_store_write(struct mm_store *store, enum mm_store_need need, bool replace, struct mm_error *error);
+mm_status mm_store_write(struct mm_store *store, enum mm_store_write_rule need, bool replace,
+                         struct mm_error *error);
 
 /** Releases the locks of dead journals: those that could not be folded are left to whoever comes next. */
 void mm_store_unlock_journals(const struct mm_store *store);
@@ -103,8 +104,8 @@ void mm_store_unlock_journals(const struct mm_store *store);
 void mm_store_remove_unfinished(const char *path);
 
 /** Locks the run, reads what is there, writes the result file, and unlocks.
- *  @param patience  seconds to wait for the lock
+ *  @param wait_seconds  seconds to wait for the lock
  *  @param done      out: false if somebody else holds the lock all that time (MM_OK) */
-mm_status mm_store_fold(struct mm_store *store, double patience, bool *done, struct mm_error *error);
+mm_status mm_store_fold(struct mm_store *store, double wait_seconds, bool *done, struct mm_error *error);
 
 #endif

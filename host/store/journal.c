@@ -12,7 +12,7 @@
 
 #include "store/journal.h"
 #include "disk/output_file.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 
 enum { HOST_SHOWN = 32 /* characters of the host's name in the name of a journal */ };
 

@@ -12,7 +12,7 @@
 
 #include "disk/files_beside.h"
 #include "store/journal.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 
 char *mm_journal_hidden(const char *output)
 {

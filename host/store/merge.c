@@ -5,7 +5,7 @@
 #include "disk/run_lock.h"
 #include "store/inside.h"
 
-static const double lock_patience = 60; /* seconds to wait for others who fold */
+static const double lock_wait = 60; /* seconds to wait for others who fold */
 
 /* A store for the run at `path` that computes nothing. */
 static mm_status open_idle(struct mm_store **store, const char *path, const char *run,
@@ -29,7 +29,7 @@ static mm_status open_idle(struct mm_store **store, const char *path, const char
 static mm_status lock_run(struct mm_run_lock *lock, const struct mm_store *store, struct mm_error *error)
 {
     bool taken = false;
-    mm_status status = mm_run_lock_take(lock, store->path, lock_patience, NULL, &taken, error);
+    mm_status status = mm_run_lock_take(lock, store->path, lock_wait, NULL, &taken, error);
     if (status != MM_OK || taken)
         return status;
     return mm_fail(error, MM_ERROR_OUTPUT, "%s: another process holds its lock %s.lock all the time", store->path,
@@ -55,7 +55,7 @@ mm_status mm_store_fold_run(const char *path, const struct mm_run_info *info,
     if (status == MM_OK)
         status = mm_store_read_run(store, store->path, true, error);
     if (status == MM_OK)
-        status = mm_store_write(store, MM_NEED_FOR_ALL, false, error);
+        status = mm_store_write(store, MM_WRITE_IF_BEHIND, false, error);
     if (status == MM_OK && written != NULL)
         *written = store->written;
     mm_store_unlock_journals(store);
@@ -93,7 +93,7 @@ static mm_status write_output(struct mm_store *store, bool replace, struct mm_er
                          "%s: has journals of a run of its own beside it, such as %s; fold them first", store->path,
                          store->journals[0].path);
     if (status == MM_OK)
-        status = mm_store_write(store, MM_NEED_ALWAYS, replace, error);
+        status = mm_store_write(store, MM_WRITE_ALWAYS, replace, error);
     mm_run_lock_release(&lock);
     return status;
 }

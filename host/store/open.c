@@ -114,7 +114,7 @@ static mm_status enter(struct mm_store *store, struct mm_error *error)
     if (status == MM_OK && !replace)
         status = mm_store_read_run(store, store->path, true, error);
     if (status == MM_OK)
-        status = mm_store_write(store, replace ? MM_NEED_ALWAYS : MM_NEED_FOR_THE_DEAD, replace, error);
+        status = mm_store_write(store, replace ? MM_WRITE_ALWAYS : MM_WRITE_IF_ORPHANED, replace, error);
     if (status == MM_OK && replace)
         remove_dead_journals(store);
     if (status == MM_OK)
@@ -152,7 +152,7 @@ mm_status mm_store_open(struct mm_store **store, const char *path, const struct 
     if (status != MM_OK)
         return status;
     opened->options = *options;
-    opened->patience = (struct mm_patience){
+    opened->retry = (struct mm_retry){
         .path = opened->path,
         .meanwhile = "finished chains are kept in memory",
         .seconds = options->patience,

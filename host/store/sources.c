@@ -1,4 +1,5 @@
-/* sources.c - the sources that a store reads records from: result files, journals, and what is not committed yet. */
+/* sources.c - the sources that a store reads records from: result files, journals, and what is not committed
+ * yet. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,7 +26,8 @@ struct mm_source_kind {
     /** What messages call it. */
     const char *(*name)(const struct mm_store *store, const struct mm_record_source *source);
 
-    /** Reads record number `row`. Chains and rows ascend together, so at most `left` rows of it are still wanted. */
+    /** Reads record number `row`. Chains and rows ascend together, so at most `left` rows of it are still
+     * wanted. */
     mm_status (*read)(struct mm_store *store, const struct mm_record_source *source, int64_t row, size_t left,
                       struct mm_read_ahead *ahead, unsigned char *record, struct mm_error *error);
 
@@ -34,8 +35,8 @@ struct mm_source_kind {
     void (*close)(struct mm_record_source *source);
 };
 
-/** Those not committed yet; this process's journal; that of another process, alive or dead; a result file, the place
- *  of a record of which there are several copies. */
+/** Those not committed yet; this process's journal; that of another process, alive or dead; a result file, the
+ *  place of a record of which there are several copies. */
 extern const struct mm_source_kind mm_pending_records, mm_own_journal, mm_other_journal, mm_result_file;
 
 struct mm_record_source {

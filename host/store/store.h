@@ -60,7 +60,7 @@ mm_status mm_store_append(struct mm_store *store, int64_t index, const struct mm
 
 /** To be called after every round: commits once a second at most, folds when it is due. A disk that fails is told
  * once and tried again at later calls; MM_ERROR_STORAGE (exit code 75) when `patience` is over. */
-mm_status mm_store_settle(struct mm_store *store, struct mm_error *error);
+mm_status mm_store_maintain(struct mm_store *store, struct mm_error *error);
 
 /** Learns what other tasks have committed since, and finished. A disk that fails is told; nothing is learned then.
  */

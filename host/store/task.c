@@ -233,7 +233,7 @@ mm_status mm_task_parse(const char *text, struct mm_task *task, struct mm_error 
     return MM_OK;
 }
 
-bool mm_task_is_companion(const struct mm_task *task, const struct mm_task *other)
+bool mm_task_same_launch(const struct mm_task *task, const struct mm_task *other)
 {
     return other->index != task->index && other->count == task->count &&
            other->index / task->launch_count == task->index / task->launch_count;

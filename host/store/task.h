@@ -19,7 +19,7 @@ struct mm_task {
 };
 
 /** Whether another task was started together with this one, by the same srun or mpirun. */
-bool mm_task_is_companion(const struct mm_task *task, const struct mm_task *other);
+bool mm_task_same_launch(const struct mm_task *task, const struct mm_task *other);
 
 /** Reads "I/T" as given to --task; round is then "T<T>", or "" if T is 1. MM_ERROR_INPUT says what is allowed. */
 mm_status mm_task_parse(const char *text, struct mm_task *task, struct mm_error *error);

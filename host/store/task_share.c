@@ -20,7 +20,7 @@
 #include "disk/files_beside.h"
 #include "store/journal.h"
 #include "disk/output_file.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 #include "store/task_share.h"
 
 static const char MAGIC[8] = "MMSHARE1";

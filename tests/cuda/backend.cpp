@@ -21,7 +21,7 @@ void test_random_protocols_agree_with_cpu_and_reference(void **)
     }
 }
 
-/** Batches of up to 150 qubits, free and fixed ones: summed by few of their collisions, by all, or not at all. */
+/* Batches of up to 150 qubits, free and fixed ones: summed by few of their collisions, by all, or not at all. */
 void test_random_long_protocols_agree_with_the_cpu(void **)
 {
     std::mt19937_64 random(17);
@@ -50,7 +50,7 @@ void test_losses_alone_agree_with_the_cpu(void **)
     }
 }
 
-/** A tolerance far above rounding: the windows are decided alike, and what they drop is bounded alike. */
+/* A tolerance far above rounding: the windows are decided alike, and what they drop is bounded alike. */
 void test_a_coarse_band_agrees_with_the_cpu(void **)
 {
     std::mt19937_64 random(15);
@@ -66,7 +66,7 @@ void test_a_coarse_band_agrees_with_the_cpu(void **)
     }
 }
 
-/** Chains with tolerances of their own beside each other: each is what it is alone. */
+/* Chains with tolerances of their own beside each other: each is what it is alone. */
 void test_chains_may_have_coarser_bands(void **)
 {
     std::mt19937_64 random(16);
@@ -82,7 +82,7 @@ void test_chains_may_have_coarser_bands(void **)
     assert_close(evaluate_on("cuda", given, true), expected, true);
 }
 
-/** Batches so long that few of their collisions tell the gradient. */
+/* Batches so long that few of their collisions tell the gradient. */
 void set_long_task(task *made)
 {
     set_problem(made, 12, {200, 40, 170}, 90);
@@ -101,7 +101,7 @@ void test_gradients_by_few_collisions_agree_with_the_others(void **)
     assert_close(found, evaluate_on("reference", given, true), false);
 }
 
-/** A long fixed batch in a tail where the energy turns round: it has no derivatives, and none of its states is
+/* A long fixed batch in a tail where the energy turns round: it has no derivatives, and none of its states is
  * kept. */
 void test_long_fixed_batches_in_the_tail_agree_with_the_others(void **)
 {
@@ -116,7 +116,7 @@ void test_long_fixed_batches_in_the_tail_agree_with_the_others(void **)
     assert_close(found, evaluate_on("reference", given, true), false);
 }
 
-/** Gradients of rough points are as rough as their tolerance. */
+/* Gradients of rough points are as rough as their tolerance. */
 void test_rough_gradients_by_few_collisions_are_near_the_others(void **)
 {
     const double tolerance = 1e-6;
@@ -134,7 +134,7 @@ void test_rough_gradients_by_few_collisions_are_near_the_others(void **)
     }
 }
 
-/** Gradients that few collisions do not tell: found out, and summed again. */
+/* Gradients that few collisions do not tell: found out, and summed again. */
 void test_gradients_that_few_collisions_do_not_tell_agree_with_the_cpu(void **)
 {
     task given;
@@ -153,7 +153,7 @@ void test_gradients_that_few_collisions_do_not_tell_agree_with_the_cpu(void **)
     assert_close(found, evaluate_on("reference", given, true), false);
 }
 
-/** c = 0 keeps states diagonal, and their eigenvalues are not asked of a solver. */
+/* c = 0 keeps states diagonal, and their eigenvalues are not asked of a solver. */
 void test_incoherent_chains_agree_with_the_cpu(void **)
 {
     std::mt19937_64 random(13);
@@ -167,7 +167,7 @@ void test_incoherent_chains_agree_with_the_cpu(void **)
     assert_close(evaluate_on("cuda", given, false), evaluate_on("cpu", given, false), true);
 }
 
-/** Excited qubits drive the number state up by nearly one level a collision. */
+/* Excited qubits drive the number state up by nearly one level a collision. */
 void test_a_growing_space_passes_its_first_columns(void **)
 {
     task given;
@@ -187,7 +187,7 @@ void test_automatic_levels_agree_with_the_cpu(void **)
     assert_close(evaluate_on("cuda", given, true), evaluate_on("cpu", given, true), true);
 }
 
-/** Gradients that are not wanted are left out, wherever the chains stand among the others; nothing else changes. */
+/* Gradients that are not wanted are left out, wherever the chains stand among the others; nothing else changes. */
 void test_gradients_that_are_not_wanted_are_left_out(void **)
 {
     task given;
@@ -257,8 +257,8 @@ void test_evolution_through_no_collision_is_the_vacuum(void **)
 
 /* ------------------------------------------------------------------------------------------- same bits */
 
-/** The first call runs wide chains again in larger classes; the second one begins each chain where the first one
- *  ended it, the third in the class of another chain. */
+/* The first call runs wide chains again in larger classes; the second one begins each chain where the first one
+ * ended it, the third in the class of another chain. */
 void test_later_calls_give_the_same_bits(void **)
 {
     task given, reversed;
@@ -273,7 +273,7 @@ void test_later_calls_give_the_same_bits(void **)
     mm_solver_close(solver);
 }
 
-/** The state that a first evolution leaves is where a second one goes on, on either backend. */
+/* The state that a first evolution leaves is where a second one goes on, on either backend. */
 void test_evolution_goes_on_from_a_state(void **)
 {
     task given;
@@ -319,7 +319,7 @@ void test_a_chain_alone_gives_the_same_bits(void **)
     }
 }
 
-/** As evaluate_on("cuda", ..), with so many bytes of device memory. */
+/* As evaluate_on("cuda", ..), with so many bytes of device memory. */
 outcome evaluate_within(size_t bytes, const task &given, size_t *preferred_points)
 {
     const size_t count = given.points.size(), free_batches = mm_problem_free_batches(&given.problem);
@@ -335,7 +335,7 @@ outcome evaluate_within(size_t bytes, const task &given, size_t *preferred_point
     return result;
 }
 
-/** Memory for two or three chains at a time. */
+/* Memory for two or three chains at a time. */
 void test_more_chains_than_fit_give_the_same_bits(void **)
 {
     task given;
@@ -346,7 +346,7 @@ void test_more_chains_than_fit_give_the_same_bits(void **)
     assert_true(preferred_points < 12);
 }
 
-/** Memory for the states of a part of the schedule: the others are recomputed from checkpoints. */
+/* Memory for the states of a part of the schedule: the others are recomputed from checkpoints. */
 void test_recomputed_segments_give_the_same_bits(void **)
 {
     task given;

@@ -29,7 +29,7 @@ void require(mm_status status, const mm_error &error)
 
 /* ---------------------------------------------------------------------------------------- matrices */
 
-/** A symmetric matrix with given eigenvalues: the columns of a random orthogonal one. */
+/* A symmetric matrix with given eigenvalues: the columns of a random orthogonal one. */
 matrix rotated(const std::vector<double> &values, std::mt19937_64 *random)
 {
     const int n = static_cast<int>(values.size());
@@ -50,7 +50,7 @@ matrix rotated(const std::vector<double> &values, std::mt19937_64 *random)
     return result;
 }
 
-/** Populations that sum up to 1, each so many times the next one. */
+/* Populations that sum up to 1, each so many times the next one. */
 std::vector<double> falling(int count, double ratio)
 {
     std::vector<double> values(static_cast<size_t>(count));
@@ -62,7 +62,7 @@ std::vector<double> falling(int count, double ratio)
     return values;
 }
 
-/** Populations without any order. */
+/* Populations without any order. */
 std::vector<double> scattered(int count, std::mt19937_64 *random)
 {
     std::vector<double> values(static_cast<size_t>(count));
@@ -74,7 +74,7 @@ std::vector<double> scattered(int count, std::mt19937_64 *random)
     return values;
 }
 
-/** What LAPACK says. */
+/* What LAPACK says. */
 struct spectrum {
     std::vector<double> values; /* ascending */
     matrix vectors;             /* one a column */
@@ -90,7 +90,7 @@ spectrum solve_on_host(const matrix &given, int n)
     return found;
 }
 
-/** Tr(P X) of P = sum_k k v_k v_k^T and of some other matrix. */
+/* Tr(P X) of P = sum_k k v_k v_k^T and of some other matrix. */
 double projected(const spectrum &of, int n, const matrix &other)
 {
     double sum = 0.0;
@@ -105,7 +105,7 @@ double projected(const spectrum &of, int n, const matrix &other)
 
 /* ------------------------------------------------------------------------------------------ device */
 
-/** States on the device, all of one size, and a solver for them. */
+/* States on the device, all of one size, and a solver for them. */
 class device_states
 {
   public:
@@ -150,7 +150,7 @@ class device_states
     device_states(const device_states &) = delete;
     device_states &operator=(const device_states &) = delete;
 
-    /** @param projectors  out: [count][n][n]; NULL: only values are computed */
+    /* @param projectors  out: [count][n][n]; NULL: only values are computed */
     void solve(std::vector<double> *passive, std::vector<int> *info, std::vector<double> *projectors)
     {
         mm_error error = {};
@@ -171,7 +171,7 @@ class device_states
             cudaMemcpy(projectors->data(), products, projectors->size() * sizeof(double), cudaMemcpyDeviceToHost));
     }
 
-    /** Problems of n rows that the solver would take of very many, if the device had as much memory as one likes.
+    /* Problems of n rows that the solver would take of very many, if the device had as much memory as one likes.
      */
     int most_of(int n)
     {
@@ -192,8 +192,8 @@ class device_states
     mm_eigen_solver solver_ = {};
 };
 
-/** Solves states by a method, and compares energies and derivatives with LAPACK's. Where populations are noise or
- *  come in pairs the vectors are not unique: what counts is the derivative by the state itself, and by its square.
+/* Solves states by a method, and compares energies and derivatives with LAPACK's. Where populations are noise or
+ * come in pairs the vectors are not unique: what counts is the derivative by the state itself, and by its square.
  */
 void assert_solved(const std::vector<matrix> &given, int n, mm_eigen_method method, double tolerance)
 {
@@ -233,7 +233,7 @@ void test_random_spectra_of_any_size(void **)
     }
 }
 
-/** Beyond what our kernels hold, cuSOLVER takes over. */
+/* Beyond what our kernels hold, cuSOLVER takes over. */
 void test_more_levels_than_ours_can_hold(void **)
 {
     std::mt19937_64 random(47);
@@ -241,7 +241,7 @@ void test_more_levels_than_ours_can_hold(void **)
     assert_solved({rotated(falling(n, 1.1), &random)}, n, MM_EIGEN_TRIDIAGONAL, 1e-9);
 }
 
-/** Fewer than 2^31 bytes of matrices. The plan is made before the device says what it has: a small one will do. */
+/* Fewer than 2^31 bytes of matrices. The plan is made before the device says what it has: a small one will do. */
 void test_the_library_gets_no_more_than_it_is_known_to_take(void **)
 {
     std::mt19937_64 random(48);
@@ -254,7 +254,7 @@ void test_the_library_gets_no_more_than_it_is_known_to_take(void **)
     }
 }
 
-/** Solves a state alone, and among others: at both ends of a group and within it. */
+/* Solves a state alone, and among others: at both ends of a group and within it. */
 void assert_same_bits_among_others(int n, mm_eigen_method method, std::mt19937_64 *random)
 {
     const matrix one = rotated(falling(n, 1.1), random);
@@ -272,7 +272,7 @@ void assert_same_bits_among_others(int n, mm_eigen_method method, std::mt19937_6
     }
 }
 
-/** What a library computes for a matrix could depend on how many it is given; the results of a chain must not. */
+/* What a library computes for a matrix could depend on how many it is given; the results of a chain must not. */
 void test_a_state_has_the_same_bits_among_others(void **)
 {
     std::mt19937_64 random(49);
@@ -281,7 +281,7 @@ void test_a_state_has_the_same_bits_among_others(void **)
     assert_same_bits_among_others(33, MM_EIGEN_TRIDIAGONAL, &random);
 }
 
-/** Every element of the projector, where all populations are far above the noise and apart. */
+/* Every element of the projector, where all populations are far above the noise and apart. */
 void test_projectors_element_by_element(void **)
 {
     std::mt19937_64 random(42);
@@ -308,7 +308,7 @@ void test_projectors_element_by_element(void **)
     }
 }
 
-/** Blocks that do not see each other, pure states, and levels that nothing has reached. */
+/* Blocks that do not see each other, pure states, and levels that nothing has reached. */
 void test_spectra_in_parts(void **)
 {
     const int n = 24;
@@ -328,7 +328,7 @@ void test_spectra_in_parts(void **)
         assert_solved(given, n, method, 1e-10);
 }
 
-/** Neighbours so close that their vectors are not at right angles to begin with. */
+/* Neighbours so close that their vectors are not at right angles to begin with. */
 void test_close_populations(void **)
 {
     std::mt19937_64 random(44);
@@ -341,7 +341,7 @@ void test_close_populations(void **)
     }
 }
 
-/** Three populations that cannot be told apart, and what is no density matrix, are refused; others beside them are
+/* Three populations that cannot be told apart, and what is no density matrix, are refused; others beside them are
  * not.
  */
 void test_what_cannot_be_solved_is_refused(void **)
@@ -400,7 +400,7 @@ void test_chains_have_the_cpus_numbers(void **)
     }
 }
 
-/** Vectors of small populations are not as exactly at right angles as a library's: good ones pass nevertheless. */
+/* Vectors of small populations are not as exactly at right angles as a library's: good ones pass nevertheless. */
 void test_good_solutions_pass_the_check(void **)
 {
     std::mt19937_64 random(48);
@@ -436,7 +436,7 @@ void test_chains_pass_the_check(void **)
     assert_same_bits(found, expected);
 }
 
-/** Coherent qubits on two levels drive the cavity into the maximally mixed state: all populations are the same. */
+/* Coherent qubits on two levels drive the cavity into the maximally mixed state: all populations are the same. */
 void test_a_chain_that_is_refused_is_the_next_backends(void **)
 {
     task given;

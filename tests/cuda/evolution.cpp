@@ -11,7 +11,7 @@ extern "C" {
 namespace
 {
 
-/** Two curves through three batches, the middle one fixed, and beyond; E at every third collision. */
+/* Two curves through three batches, the middle one fixed, and beyond; E at every third collision. */
 struct rounds {
     mm_batch batches[3];
     double parameters[2][4];
@@ -52,7 +52,7 @@ void open_evolution(mm_evolution *evolution, const rounds &given, const char *ba
         fail_msg("%s", error.message);
 }
 
-/** What an evolution found: figures, populations and energies of all its rounds, and its last states. */
+/* What an evolution found: figures, populations and energies of all its rounds, and its last states. */
 struct found {
     std::vector<double> figures;
     std::vector<double> energies;
@@ -64,7 +64,7 @@ void take_round(const mm_evolution &evolution, found *taken)
     const mm_round &round = evolution.round;
     for (size_t c = 0; c < evolution.plan->curve_count; c++) {
         for (size_t i = 0; i < round.record_count; i++) {
-            const mm_figures &figures = round.figures[c * MM_ROUND_RECORDS + i];
+            const mm_merits &figures = round.figures[c * MM_ROUND_RECORDS + i];
             taken->figures.insert(taken->figures.end(), {figures.energy, figures.ergotropy, figures.purity});
         }
         for (size_t i = 0; i < round.energy_count; i++)
@@ -120,7 +120,7 @@ void test_rounds_agree_with_the_cpu(void **)
     }
 }
 
-/** Stopped after some rounds, and gone on with by another process: nothing but the states is handed over. */
+/* Stopped after some rounds, and gone on with by another process: nothing but the states is handed over. */
 void test_a_stopped_evolution_goes_on_with_the_same_bits(void **)
 {
     rounds given;
@@ -143,8 +143,8 @@ void test_a_stopped_evolution_goes_on_with_the_same_bits(void **)
     }
 }
 
-/** A device that is lost in a round leaves everything where the round began, and is named; from there another
- *  device goes on to the same bits. */
+/* A device that is lost in a round leaves everything where the round began, and is named; from there another
+ * device goes on to the same bits. */
 void test_a_lost_device_loses_no_round(void **)
 {
     rounds given;

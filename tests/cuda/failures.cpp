@@ -35,7 +35,7 @@ void test_several_devices_give_the_same_bits(void **)
     mm_solver_close(solver);
 }
 
-/** Where a display hangs on the device, its driver ends a kernel after two seconds. */
+/* Where a display hangs on the device, its driver ends a kernel after two seconds. */
 void test_a_worker_beside_a_display_takes_fewer_chains(void **)
 {
     task given;
@@ -55,7 +55,7 @@ void test_a_worker_beside_a_display_takes_fewer_chains(void **)
     }
 }
 
-/** Whatever the order in which processes open their backends, all get their share, though contexts are there too.
+/* Whatever the order in which processes open their backends, all get their share, though contexts are there too.
  */
 void test_processes_share_the_memory_of_a_device(void **)
 {
@@ -92,7 +92,7 @@ description described()
     return cuda;
 }
 
-/** A chain may go to any device in use, so that all of them must round alike. */
+/* A chain may go to any device in use, so that all of them must round alike. */
 void test_devices_unlike_the_first_one_are_left_out(void **)
 {
     task given;
@@ -147,7 +147,7 @@ void test_a_chain_whose_eigenvalues_fail_is_the_next_backends(void **)
     }
 }
 
-/** What a backend says about such a chain: that it failed, and no more. */
+/* What a backend says about such a chain: that it failed, and no more. */
 void test_a_chain_whose_eigenvalues_fail_is_marked(void **)
 {
     task given;
@@ -167,7 +167,7 @@ void test_a_chain_whose_eigenvalues_fail_is_marked(void **)
     mm_backend_cuda.close(state);
 }
 
-/** Solves, and then spoils one element of the first matrix's first vector. */
+/* Solves, and then spoils one element of the first matrix's first vector. */
 cusolverStatus_t spoil_solution(cusolverDnHandle_t handle, cusolverDnParams_t params, cusolverEigMode_t mode,
                                 cublasFillMode_t triangle, std::int64_t n, cudaDataType matrix_type, void *matrices,
                                 std::int64_t leading, cudaDataType value_type, void *values,
@@ -184,10 +184,10 @@ cusolverStatus_t spoil_solution(cusolverDnHandle_t handle, cusolverDnParams_t pa
     return status;
 }
 
-/** Evaluates a task on a worker of its own.
- *  @param check  whether solutions of the eigenvalue solver are looked at
- *  @param every  whether gradients are summed by every collision from the beginning
- *  @return the worker as it was closed: its counters */
+/* Evaluates a task on a worker of its own.
+ * @param check  whether solutions of the eigenvalue solver are looked at
+ * @param every  whether gradients are summed by every collision from the beginning
+ * @return the worker as it was closed: its counters */
 mm_cuda_worker evaluate_on_worker(const task &given, const mm_cuda_libraries &libraries, const mm_sweep_ways &ways,
                                   bool check, bool every, outcome *result)
 {
@@ -208,7 +208,7 @@ mm_cuda_worker evaluate_on_worker(const task &given, const mm_cuda_libraries &li
     return counted;
 }
 
-/** A solver that errs without a word is found out by the check, and only by it. */
+/* A solver that errs without a word is found out by the check, and only by it. */
 void test_wrong_solutions_do_not_pass_the_check(void **)
 {
     task given;
@@ -230,7 +230,7 @@ void test_wrong_solutions_do_not_pass_the_check(void **)
     mm_sweep_ways_free(&ways);
 }
 
-/** Sums that are not trusted, here because nothing is near enough, give way to sums by every collision. */
+/* Sums that are not trusted, here because nothing is near enough, give way to sums by every collision. */
 void test_sums_that_do_not_hold_are_taken_again(void **)
 {
     task given;
@@ -257,7 +257,7 @@ void test_sums_that_do_not_hold_are_taken_again(void **)
     mm_sweep_ways_free(&ways);
 }
 
-/** One call after the other fails, from opening to closing. Nothing is left behind, and every failure is told. */
+/* One call after the other fails, from opening to closing. Nothing is left behind, and every failure is told. */
 void test_every_failing_call_is_reported(void **)
 {
     task given;
@@ -303,7 +303,7 @@ void test_a_lost_device_is_a_device_error(void **)
     mm_solver_close(solver);
 }
 
-/** The same for collisions given one by one, with a coupling that varies. */
+/* The same for collisions given one by one, with a coupling that varies. */
 void test_every_failing_call_of_drawn_collisions_is_reported(void **)
 {
     task given;
@@ -333,7 +333,7 @@ void test_every_failing_call_of_drawn_collisions_is_reported(void **)
     }
 }
 
-/** A program built for other devices than the one there: no loss of a device, which one would try again. */
+/* A program built for other devices than the one there: no loss of a device, which one would try again. */
 void test_a_device_without_code_for_it_is_not_used(void **)
 {
     task given;

@@ -63,7 +63,7 @@ void assert_all_near(const std::vector<double> &found, const std::vector<double>
 
 /* ---------------------------------------------------------------------------------------------- protocols */
 
-/** A problem, with chains of different g, lambda and parameters. Not to be copied: it points into itself. */
+/* A problem, with chains of different g, lambda and parameters. Not to be copied: it points into itself. */
 struct protocol {
     std::vector<mm_batch> batches;
     std::vector<std::vector<double>> parameters;
@@ -102,7 +102,7 @@ struct protocol {
     }
 };
 
-/** Coherent qubits, then hardly coherent ones, which make the band fade, then coherent ones again; at the end the
+/* Coherent qubits, then hardly coherent ones, which make the band fade, then coherent ones again; at the end the
  * first chain has its population on both sides of level 64, where one warp's columns end and the next one's begin.
  */
 struct fading_protocol : protocol {
@@ -113,7 +113,7 @@ struct fading_protocol : protocol {
     }
 };
 
-/** What the cpu finds of one chain, state by state. */
+/* What the cpu finds of one chain, state by state. */
 struct cpu_course {
     std::vector<mm_window> windows; /* of the states 0 .. end */
     std::vector<double> energies;
@@ -156,7 +156,7 @@ cpu_course run_on_cpu(const protocol &given, const mm_point &point, int64_t end,
 constexpr int TILE_CLASSES[] = {MM_TILE_CLASSES(COMMA_AFTER)};
 #undef COMMA_AFTER
 
-/** The shape of a batch. */
+/* The shape of a batch. */
 struct shape {
     int columns;
     int bands;
@@ -179,7 +179,7 @@ std::vector<mm_qubit> qubits(const protocol &given)
     return all;
 }
 
-/** The ways of an adjoint sweep over a protocol, on the device. */
+/* The ways of an adjoint sweep over a protocol, on the device. */
 class device_ways
 {
   public:
@@ -208,7 +208,7 @@ class device_ways
     mm_device_ways copy_ = {};
 };
 
-/** The chains of a protocol on the device, with room to keep `segment_length` states. */
+/* The chains of a protocol on the device, with room to keep `segment_length` states. */
 class device_chains
 {
   public:
@@ -294,7 +294,7 @@ class device_chains
         assert_ok(mm_cuda_purity(batch, (int)count_, order_.get(), nullptr, &error_), error_);
     }
 
-    /** The order in which blocks take the chains. */
+    /* The order in which blocks take the chains. */
     void set_order(const std::vector<int> &order)
     {
         order_.upload(order);
@@ -350,7 +350,7 @@ class device_chains
         return signs_.download();
     }
 
-    /** One chain's present state as [levels][levels]. */
+    /* One chain's present state as [levels][levels]. */
     std::vector<double> dense_state(size_t chain) const
     {
         const std::vector<double> all = states();
@@ -409,7 +409,7 @@ class device_chains
     mm_error error_ = {};
 };
 
-/** A class of global memory that holds the same matrices. */
+/* A class of global memory that holds the same matrices. */
 shape wide(shape tile)
 {
     return {tile.columns, std::min((tile.bands + 7) | 1, tile.columns)}; /* no tile class is odd */
@@ -429,7 +429,7 @@ std::vector<shape> classes_holding(int levels, int bands)
 
 /* ------------------------------------------------------------------------------------------------ forward */
 
-/** Sum over the tail of |E_k - E_{k-1}|. */
+/* Sum over the tail of |E_k - E_{k-1}|. */
 double instability(const protocol &given, const cpu_course &course)
 {
     double sum = 0.0;
@@ -438,7 +438,7 @@ double instability(const protocol &given, const cpu_course &course)
     return sum;
 }
 
-/** Compares one chain, whose states have all been kept, with the cpu's. */
+/* Compares one chain, whose states have all been kept, with the cpu's. */
 void assert_same_course(const protocol &given, const device_chains &device, size_t chain,
                         const cpu_course &expected)
 {
@@ -471,7 +471,7 @@ void assert_same_course(const protocol &given, const device_chains &device, size
     assert_near(found.truncation_population, expected.truncation_population, 1e-14, "truncation population", 0);
 }
 
-/** Runs a protocol in one class after the other against the cpu. */
+/* Runs a protocol in one class after the other against the cpu. */
 void compare_courses(const protocol &given, int64_t end, bool derivative)
 {
     std::vector<cpu_course> expected;
@@ -554,7 +554,7 @@ void assert_same_chain(const mm_device_chain &found, const mm_device_chain &expe
                 "truncation population", 0);
 }
 
-/** What a protocol ends in, in one class, with its schedule cut at `cuts` and the chains in another order. */
+/* What a protocol ends in, in one class, with its schedule cut at `cuts` and the chains in another order. */
 struct end_of_course {
     std::vector<mm_device_chain> chains;
     std::vector<std::vector<double>> states;
@@ -578,7 +578,7 @@ end_of_course run_in_class(const protocol &given, shape in, const std::vector<in
     return end;
 }
 
-/** Compares classes that have more diagonals or columns than needed, tiles and others, with the first one. */
+/* Compares classes that have more diagonals or columns than needed, tiles and others, with the first one. */
 void compare_classes(const protocol &given, const std::vector<shape> &shapes)
 {
     const int64_t end = given.collisions();
@@ -708,7 +708,7 @@ void test_dense_copies_hold_the_state(void **)
 
 /* ----------------------------------------------------------------------------------------------- gradient */
 
-/** Passive energies and projectors of the present states, by LAPACK: what the backend gets from cuSOLVER. */
+/* Passive energies and projectors of the present states, by LAPACK: what the backend gets from cuSOLVER. */
 void set_adjoint_end(const protocol &given, device_chains &device)
 {
     const int n = given.problem.levels;
@@ -742,7 +742,7 @@ void set_adjoint_end(const protocol &given, device_chains &device)
     device.build_adjoint(n, projectors, losses);
 }
 
-/** Derivatives by every batch of every chain, as the cpu finds them, [chain][batch][2]. */
+/* Derivatives by every batch of every chain, as the cpu finds them, [chain][batch][2]. */
 std::vector<double> gradients_on_cpu(const protocol &given)
 {
     std::vector<double> all;
@@ -763,8 +763,8 @@ std::vector<double> gradients_on_cpu(const protocol &given)
     return all;
 }
 
-/** Derivatives on the device, with the schedule cut at `cuts` (ascending, from 0 to its end): a first run leaves
- *  copies of the states at the cuts, from which the stretches are run again, last one first. */
+/* Derivatives on the device, with the schedule cut at `cuts` (ascending, from 0 to its end): a first run leaves
+ * copies of the states at the cuts, from which the stretches are run again, last one first. */
 std::vector<double> gradients_on_device(const protocol &given, device_chains &device,
                                         const std::vector<int64_t> &cuts)
 {
@@ -820,7 +820,7 @@ void test_gradients_are_the_cpus(void **)
 }
 
 /* Windows change both ways while the adjoint goes back through them. */
-/** Whether the band of a chain has shrunk on the way. */
+/* Whether the band of a chain has shrunk on the way. */
 bool band_fades(const protocol &given, const mm_point &point)
 {
     const std::vector<mm_window> windows = run_on_cpu(given, point, 128, true).windows;
@@ -830,7 +830,7 @@ bool band_fades(const protocol &given, const mm_point &point)
     return false;
 }
 
-/** The cpu has windows of its own for derivatives, so that they agree to what the tolerance drops. */
+/* The cpu has windows of its own for derivatives, so that they agree to what the tolerance drops. */
 void test_gradients_through_moving_windows_are_the_cpus(void **)
 {
     for (const double tolerance : {1e-5, 1e-9}) {
@@ -861,7 +861,7 @@ void test_derivatives_do_not_depend_on_the_cuts(void **)
     }
 }
 
-/** Batches long enough to be summed by few of their collisions, before the tail and in it. */
+/* Batches long enough to be summed by few of their collisions, before the tail and in it. */
 struct long_protocol : protocol {
     long_protocol() : protocol(16, {300, 160, 30}, 100, 1e-16)
     {
@@ -870,7 +870,7 @@ struct long_protocol : protocol {
     }
 };
 
-/** Sums by few collisions stand for those by all, whatever the class and wherever the schedule is cut. */
+/* Sums by few collisions stand for those by all, whatever the class and wherever the schedule is cut. */
 void test_few_collisions_tell_the_derivatives(void **)
 {
     const long_protocol given;
@@ -890,7 +890,7 @@ void test_few_collisions_tell_the_derivatives(void **)
         }
 }
 
-/** Whether the energy turns round within the tail. */
+/* Whether the energy turns round within the tail. */
 bool energy_turns(const protocol &given, const device_chains &device, size_t chain)
 {
     const std::vector<int8_t> signs = device.signs();
@@ -901,7 +901,7 @@ bool energy_turns(const protocol &given, const device_chains &device, size_t cha
     return false;
 }
 
-/** Every collision of the tail counts for the first chain, whose energy turns round there, though not before it.
+/* Every collision of the tail counts for the first chain, whose energy turns round there, though not before it.
  * The last one has terms that are not as smooth as sums by few need: that is told, however the schedule is cut. */
 void test_sums_by_few_collisions_know_where_they_hold(void **)
 {

@@ -12,14 +12,14 @@ extern "C" {
 namespace
 {
 
-/** States and what is to become of them. */
+/* States and what is to become of them. */
 struct drawn_task {
     size_t count;
     int64_t collisions;
     std::vector<mm_drawn_collision> drawn; /* [count][collisions] */
 };
 
-/** Collisions of every kind: narrow and wide bands, c = 0, couplings that vary or not. */
+/* Collisions of every kind: narrow and wide bands, c = 0, couplings that vary or not. */
 drawn_task draw(size_t count, int64_t collisions, bool coupling_varies, unsigned seed)
 {
     std::mt19937_64 random(seed);
@@ -38,7 +38,7 @@ void fail_with(const mm_error &error)
     fail_msg("%s", error.message);
 }
 
-/** The states after all collisions, made in pieces of at most `piece`. */
+/* The states after all collisions, made in pieces of at most `piece`. */
 std::vector<mm_state> evolve_with(mm_solver *solver, const drawn_task &given, int64_t piece)
 {
     std::vector<mm_state> states(given.count);
@@ -71,7 +71,7 @@ void free_states(std::vector<mm_state> *states)
         mm_state_free(&state);
 }
 
-/** Elements beyond the levels of one of them are zero in the other. */
+/* Elements beyond the levels of one of them are zero in the other. */
 void assert_close_states(std::vector<mm_state> found, std::vector<mm_state> expected, bool bounds)
 {
     for (size_t s = 0; s < expected.size(); s++) {
@@ -117,7 +117,7 @@ void test_drawn_collisions_agree_with_cpu_and_reference(void **)
         }
 }
 
-/** A tolerance far above rounding: the windows are decided alike, and what they drop is bounded alike. */
+/* A tolerance far above rounding: the windows are decided alike, and what they drop is bounded alike. */
 void test_a_coarse_band_agrees_with_the_cpu(void **)
 {
     task made;
@@ -167,7 +167,7 @@ std::vector<mm_state> initial_states(size_t count)
     return states;
 }
 
-/** Little memory takes the states a few at a time; too little is a clear failure. */
+/* Little memory takes the states a few at a time; too little is a clear failure. */
 void test_memory_does_not_matter(void **)
 {
     task made;

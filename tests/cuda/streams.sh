@@ -10,7 +10,7 @@ folder=$(dirname "$1")/emulation/tests/cuda
 passed=0
 failed=0
 for schedule in 1 2 3; do
-    for name in backend eigen evolution failures flow robustness wigner; do
+    for name in backend eigen evolution failures work_queue robustness wigner; do
         if output=$(MM_EMULATION_STREAMS=$schedule "$folder/$name" 2>&1); then
             passed=$((passed + 1))
         else

@@ -20,7 +20,7 @@ extern "C" {
 namespace
 {
 
-/** A problem with its ways. Not to be copied: it points into itself. */
+/* A problem with its ways. Not to be copied: it points into itself. */
 struct schedule {
     std::vector<mm_batch> batches;
     mm_problem problem;
@@ -62,7 +62,7 @@ mm_batch fixed_batch(int64_t qubits)
     return {qubits, true, 0.5, 0.3};
 }
 
-/** Short batches and long ones, free and fixed. */
+/* Short batches and long ones, free and fixed. */
 std::vector<mm_batch> random_batches(std::mt19937_64 &random)
 {
     std::vector<mm_batch> batches;
@@ -74,13 +74,13 @@ std::vector<mm_batch> random_batches(std::mt19937_64 &random)
     return batches;
 }
 
-/** Whether the state before collision k, which lies there, is kept. */
+/* Whether the state before collision k, which lies there, is kept. */
 bool keeps(const mm_way &way, const mm_way_place &place, std::int64_t k)
 {
     return way.stretches[place.stretch].all_kept || mm_way_has_term(way, place, k);
 }
 
-/** Places are looked for from anywhere; what is kept is counted one by one. */
+/* Places are looked for from anywhere; what is kept is counted one by one. */
 void check_way(const schedule &given, const mm_way &way, std::mt19937_64 &random)
 {
     mm_way_place ascending = {}, jumping = {};
@@ -103,7 +103,7 @@ void check_way(const schedule &given, const mm_way &way, std::mt19937_64 &random
     assert_int_equal(mm_way_kept_before(way, ascending, given.collisions()), kept);
 }
 
-/** Every collision that a plan counts has its state kept, and in the tail all have. */
+/* Every collision that a plan counts has its state kept, and in the tail all have. */
 void check_plan(const schedule &given, const mm_way &way, const mm_sweep_plan &plan)
 {
     const int64_t tail_start = given.collisions() - given.problem.tail;
@@ -175,7 +175,7 @@ size_t bytes_of(const mm_chain_plan &plan, const mm_problem &problem)
     return bytes;
 }
 
-/** Whether a plan has room for the windows and the kept states of each of its segments. */
+/* Whether a plan has room for the windows and the kept states of each of its segments. */
 void check_segments(const schedule &given, const mm_chain_plan &plan, const mm_way &way)
 {
     int64_t begin = given.first();
@@ -197,7 +197,7 @@ void check_segments(const schedule &given, const mm_chain_plan &plan, const mm_w
     assert_int_equal(begin, given.collisions());
 }
 
-/** From all the memory that is wanted down to too little for one chain. */
+/* From all the memory that is wanted down to too little for one chain. */
 void test_segments_hold_what_is_kept(void **)
 {
     const schedule given({fixed_batch(70), free_batch(1500), free_batch(700)}, 400);
@@ -244,7 +244,7 @@ void test_losses_keep_nothing(void **)
     assert_int_equal(wanted[MM_ARRAY_WINDOWS], 0);
 }
 
-/** The device of a display ends a kernel after two seconds. */
+/* The device of a display ends a kernel after two seconds. */
 void test_a_launch_of_a_large_class_takes_no_longer(void **)
 {
     const int64_t most = int64_t{MM_LAUNCH_COLLISIONS} * MM_TILE_FLAT_BANDS * MM_TILE_COLUMNS_MAX;
@@ -261,7 +261,7 @@ void test_a_launch_of_a_large_class_takes_no_longer(void **)
         }
 }
 
-/** Kernels have room for MM_LEVELS_MAX columns, and no more. */
+/* Kernels have room for MM_LEVELS_MAX columns, and no more. */
 void test_no_class_has_more_columns_than_there_are_levels(void **)
 {
     const schedule given({free_batch(10)}, 2);

@@ -19,7 +19,7 @@ namespace
 
 constexpr double TOLERANCE = 1e-12;
 
-/** A random mixture of pure states with that many diagonals; the other elements are zero. */
+/* A random mixture of pure states with that many diagonals; the other elements are zero. */
 std::vector<double> random_density(int levels, int diagonals, unsigned seed)
 {
     std::mt19937_64 random(seed);
@@ -32,7 +32,7 @@ std::vector<double> random_density(int levels, int diagonals, unsigned seed)
     return density;
 }
 
-/** The coherent state alpha = -i beta. */
+/* The coherent state alpha = -i beta. */
 std::vector<double> coherent_density(int levels, double beta)
 {
     std::vector<double> r(levels), density((size_t)levels * levels);
@@ -89,7 +89,7 @@ void test_any_points(void **)
     check(2, {0.0, 0.0, 0.0, 0.0}, {0.0, 1.0}, {1.0});
 }
 
-/** t reaches 1.6e5 and every diagonal counts. */
+/* t reaches 1.6e5 and every diagonal counts. */
 void test_range(void **)
 {
     const double beta = std::sqrt(400.0), centre = -std::sqrt(2.0) * beta;

@@ -21,7 +21,7 @@ struct device_errors {
     cudaError_t asked_for = cudaSuccess;
 };
 
-/** For a whole program on the emulated device: MM_EMULATION_LOSE_DEVICE_AT=n loses it at the n-th call. */
+/* For a whole program on the emulated device: MM_EMULATION_LOSE_DEVICE_AT=n loses it at the n-th call. */
 device_errors errors_of_environment()
 {
     device_errors asked;

@@ -36,7 +36,7 @@ static const char *const column_names[COLUMNS] = {
 
 enum { LINE_SIZE = 1024, FIELDS_MAX = 32, NAME_SIZE = 64, ROWS_MAX = 256 };
 
-/** One row of the table; batches count from 1. */
+/* One row of the table; batches count from 1. */
 struct optimum {
     char case_name[NAME_SIZE];
     char configuration[NAME_SIZE]; /* without folder and extension */
@@ -47,7 +47,7 @@ struct optimum {
     double verified_loss;
 };
 
-/** The ends of the chains of a result file with one value of g. */
+/* The ends of the chains of a result file with one value of g. */
 struct chains {
     hsize_t lambda_count, chain_count, batch_count;
     double *lambda;       /* [lambda_count] */
@@ -58,7 +58,7 @@ struct chains {
 
 /* ------------------------------------------------------------------------------------------------- the table */
 
-/** Splits a line at its commas, in place; returns the number of fields, at most FIELDS_MAX. */
+/* Splits a line at its commas, in place; returns the number of fields, at most FIELDS_MAX. */
 static size_t split(char *line, char *fields[FIELDS_MAX])
 {
     size_t count = 0;
@@ -68,7 +68,7 @@ static size_t split(char *line, char *fields[FIELDS_MAX])
     return count;
 }
 
-/** Copies a path's last component without its extension. */
+/* Copies a path's last component without its extension. */
 static void stem(const char *path, char name[NAME_SIZE])
 {
     const char *slash = strrchr(path, '/');
@@ -78,7 +78,7 @@ static void stem(const char *path, char name[NAME_SIZE])
         *dot = '\0';
 }
 
-/** A number that fills its field, or NaN for an empty field; *good becomes false for anything else. */
+/* A number that fills its field, or NaN for an empty field; *good becomes false for anything else. */
 static double number(const char *field, bool *good)
 {
     char *end;
@@ -89,7 +89,7 @@ static double number(const char *field, bool *good)
     return value;
 }
 
-/** Fills a row from its fields; where[] says which field holds which column. */
+/* Fills a row from its fields; where[] says which field holds which column. */
 static bool read_row(char *const *fields, size_t field_count, const size_t where[COLUMNS], struct optimum *row)
 {
     bool good = true;
@@ -108,7 +108,7 @@ static bool read_row(char *const *fields, size_t field_count, const size_t where
     return good;
 }
 
-/** Finds the columns in the line that names them. */
+/* Finds the columns in the line that names them. */
 static bool read_header(char *const *fields, size_t field_count, size_t where[COLUMNS])
 {
     for (int column = 0; column < COLUMNS; column++) {
@@ -122,7 +122,7 @@ static bool read_header(char *const *fields, size_t field_count, size_t where[CO
     return true;
 }
 
-/** Reads the table; returns the number of rows, or -1 after a message. */
+/* Reads the table; returns the number of rows, or -1 after a message. */
 static int read_table(const char *path, struct optimum rows[ROWS_MAX])
 {
     char line[LINE_SIZE];
@@ -155,7 +155,7 @@ static int read_table(const char *path, struct optimum rows[ROWS_MAX])
 
 /* ----------------------------------------------------------------------------------------------- result files */
 
-/** Reads a whole open dataset of doubles of the given rank into new memory; NULL on failure. */
+/* Reads a whole open dataset of doubles of the given rank into new memory; NULL on failure. */
 static double *read_values(hid_t dataset, hid_t space, int rank, hsize_t *shape)
 {
     if (H5Sget_simple_extent_ndims(space) != rank || H5Sget_simple_extent_dims(space, shape, NULL) != rank)
@@ -169,7 +169,7 @@ static double *read_values(hid_t dataset, hid_t space, int rank, hsize_t *shape)
     return values;
 }
 
-/** Reads a dataset by its name; NULL on failure. */
+/* Reads a dataset by its name; NULL on failure. */
 static double *read_dataset(hid_t file, const char *name, int rank, hsize_t *shape)
 {
     double *values = NULL;
@@ -197,7 +197,7 @@ static void free_chains(struct chains *chains)
     free(chains->parameters);
 }
 
-/** Reads the chains; false after a message. The caller frees *chains in either case. */
+/* Reads the chains; false after a message. The caller frees *chains in either case. */
 static bool read_chains(const char *path, struct chains *chains)
 {
     hsize_t index_count = 0;
@@ -239,8 +239,8 @@ static bool has_lambda(const struct chains *chains, hsize_t chain, double lambda
     return fabs(chains->lambda[(hsize_t)chains->lambda_index[chain]] - lambda) <= 1e-9 * lambda;
 }
 
-/** Largest difference in c, q and loss between the end of a chain and the optimum that starts at *first; infinite
- *  if they have another lambda or other batches. */
+/* Largest difference in c, q and loss between the end of a chain and the optimum that starts at *first; infinite
+ * if they have another lambda or other batches. */
 static double distance(const struct chains *chains, hsize_t chain, const struct optimum *first,
                        const struct optimum *end)
 {
@@ -257,7 +257,7 @@ static double distance(const struct chains *chains, hsize_t chain, const struct 
     return batch == chains->batch_count ? largest : INFINITY;
 }
 
-/** A published value as text; rows that were not published have none. */
+/* A published value as text; rows that were not published have none. */
 static const char *published(double value, char text[static 8])
 {
     if (isnan(value))
@@ -266,7 +266,7 @@ static const char *published(double value, char text[static 8])
     return text;
 }
 
-/** Prints the optimum that starts at *first beside the chain nearest to it; true if that one agrees. */
+/* Prints the optimum that starts at *first beside the chain nearest to it; true if that one agrees. */
 static bool compare_optimum(const struct chains *chains, const struct optimum *first, const struct optimum *end)
 {
     hsize_t nearest = 0;
@@ -295,7 +295,7 @@ static bool compare_optimum(const struct chains *chains, const struct optimum *f
     return reached > 0;
 }
 
-/** Index of the chain with the lowest loss of a lambda, or the number of chains if there is none. */
+/* Index of the chain with the lowest loss of a lambda, or the number of chains if there is none. */
 static hsize_t lowest_chain(const struct chains *chains, hsize_t lambda_index)
 {
     hsize_t lowest = chains->chain_count;
@@ -306,7 +306,7 @@ static hsize_t lowest_chain(const struct chains *chains, hsize_t lambda_index)
     return lowest;
 }
 
-/** True if the end of a chain is one of the known optima. */
+/* True if the end of a chain is one of the known optima. */
 static bool is_known(const struct chains *chains, hsize_t chain, const struct optimum *rows,
                      const struct optimum *end, const char *configuration)
 {
@@ -317,7 +317,7 @@ static bool is_known(const struct chains *chains, hsize_t chain, const struct op
     return false;
 }
 
-/** Prints the lowest loss of a lambda if it is none of the known optima; true if it printed. */
+/* Prints the lowest loss of a lambda if it is none of the known optima; true if it printed. */
 static bool report_lower(const struct chains *chains, hsize_t lambda_index, const struct optimum *rows,
                          const struct optimum *end, const char *configuration)
 {
@@ -338,14 +338,14 @@ static bool report_lower(const struct chains *chains, hsize_t lambda_index, cons
     return true;
 }
 
-/** What all comparisons add up to. */
+/* What all comparisons add up to. */
 struct tally {
     int compared;
     int different;
     int lower;
 };
 
-/** Compares one result file with its rows. */
+/* Compares one result file with its rows. */
 static bool compare_file(const char *path, const struct optimum *rows, const struct optimum *end,
                          struct tally *tally)
 {

@@ -168,7 +168,7 @@ static inline void must(mm_status status, const struct mm_error *error)
 static inline void settle(struct mm_store *store)
 {
     struct mm_error error = {0};
-    must(mm_store_settle(store, &error), &error);
+    must(mm_store_maintain(store, &error), &error);
 }
 
 static inline void finish(struct mm_store *store)

@@ -25,7 +25,7 @@ static void append_records(struct mm_evolution_tables *tables, const struct mm_r
     const hsize_t extent[3] = {1, count, (hsize_t)round->populations[curve].levels};
     double values[3][MM_ROUND_RECORDS];
     for (size_t i = 0; i < count; i++) {
-        const struct mm_figures *figures = &round->figures[curve * MM_ROUND_RECORDS + i];
+        const struct mm_merits *figures = &round->figures[curve * MM_ROUND_RECORDS + i];
         values[0][i] = figures->energy;
         values[1][i] = figures->ergotropy;
         values[2][i] = figures->purity;

@@ -9,7 +9,7 @@
 #include "solver/backend.h"
 #include "files/evolution/recomputed_states.h"
 
-/** The protocols of a file. */
+/* The protocols of a file. */
 struct protocols {
     struct mm_config config;
     struct mm_curve *curves; /* [curve] */

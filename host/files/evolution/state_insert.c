@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "files/evolution/state_insert.h"
 
-/** A dataset of a file, with its present shape. */
+/* A dataset of a file, with its present shape. */
 struct table {
     struct mm_hdf5 *hdf5;
     const char *path;

@@ -12,7 +12,7 @@
 #include "files/evolution/curves.h"
 #include "files/evolution/tables.h"
 
-/** Dimensions of the datasets that grow. */
+/* Dimensions of the datasets that grow. */
 enum dimension {
     DIMENSION_CURVE,
     DIMENSION_RECORD,
@@ -22,7 +22,7 @@ enum dimension {
     DIMENSION_COLUMN
 };
 
-/** What a dataset that grows is called and holds. An axis has one dimension and no axis of its own. */
+/* What a dataset that grows is called and holds. An axis has one dimension and no axis of its own. */
 struct column {
     const char *group;
     const char *name;
@@ -110,7 +110,7 @@ static const struct column columns[MM_EVOLUTION_DATASETS] = {
                              false},
 };
 
-/** The dataset of the axis along a dimension. */
+/* The dataset of the axis along a dimension. */
 static const enum mm_evolution_dataset axis_of[] = {
     [DIMENSION_RECORD] = MM_EVOLUTION_K,        [DIMENSION_LEVEL] = MM_EVOLUTION_LEVEL,
     [DIMENSION_ENERGY] = MM_EVOLUTION_ENERGY_K, [DIMENSION_STATE] = MM_STATE_K,

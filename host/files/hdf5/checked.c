@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "files/hdf5/checked.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 
 enum { REASON_SIZE = 256 };
 

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "base/text.h"
-#include "disk/patience.h"
+#include "disk/retry.h"
 #include "files/hdf5/root.h"
 #include "files/hdf5/write.h"
 

@@ -4,9 +4,8 @@
  *              host, start_time, end_time, seconds, complete, and description_crc32 of the texts among them
  *   /grid      the axes as dimension scales: g, lambda, batch, parameter ("c", "q")
  *   /protocol  qubits [batch], fixed [batch]
- *   /chains    one row a finished chain, [chain] or [chain][batch][parameter]: the columns of files/search/types.c,
- * and
- *              crc32, the checksum of the row as a record (chain/record.h)
+ *   /chains    one row a finished chain, [chain] or [chain][batch][parameter]: the columns of
+ *              chain/columns.c, and crc32, the checksum of the row as a record (chain/record.h)
  *   /best      the same columns of the best chain of each grid point, [g][lambda] or [g][lambda][batch][parameter],
  *              with its row in /chains (chain), the finished chains there (finished) and how many of them agree
  *              with the best (agree). Where no chain is finished: NaN, -1 or NO_FINISHED_CHAIN, and 0 chains

@@ -19,7 +19,7 @@
 
 enum { CASES = 150, LEVELS_MOST = 70 };
 
-/** A random window with random contents, as full matrices and in the layout of the loops. */
+/* A random window with random contents, as full matrices and in the layout of the loops. */
 struct band_case {
     int space; /* levels N of the whole space */
     int levels;
@@ -46,7 +46,7 @@ static double *random_matrix(const struct band_case *test, uint64_t *random)
     return matrix;
 }
 
-/** One in four has no coherence, or so little that the loops must not divide by it. */
+/* One in four has no coherence, or so little that the loops must not divide by it. */
 static struct mm_qubit random_qubit(uint64_t *random)
 {
     static const double corners[][2] = {{0.0, 0.3}, {0.6, 0.0},    {0.6, 1.0},   {0.0, 1.0},
@@ -90,7 +90,7 @@ static void free_case(struct band_case *test)
     free(test->adjoint);
 }
 
-/** Element (n, m) of a windowed matrix; zero outside. */
+/* Element (n, m) of a windowed matrix; zero outside. */
 static double element(const struct band_case *test, const double *matrix, int n, int m)
 {
     int row = n > m ? n : m, column = n > m ? m : n;
@@ -109,7 +109,7 @@ static double sine(const struct band_case *test, int n)
     return n == test->space ? 0.0 : sin(test->g * sqrt(n));
 }
 
-/** The seven points of the channel, with weights w_e, w_g and x. */
+/* The seven points of the channel, with weights w_e, w_g and x. */
 static double channel(const struct band_case *t, const double *r, int n, int m, double we, double wg, double x)
 {
     double cn = cosine(t, n), cm = cosine(t, m), sn = sine(t, n), sm = sine(t, m);
@@ -120,7 +120,7 @@ static double channel(const struct band_case *t, const double *r, int n, int m, 
                 sn1 * cm1 * element(t, r, n + 1, m) - cn1 * sm1 * element(t, r, n, m + 1));
 }
 
-/** sum over both triangles of the window of A_nm Phi(R)_nm, Phi with the given weights. */
+/* sum over both triangles of the window of A_nm Phi(R)_nm, Phi with the given weights. */
 static double product(const struct band_case *test, double we, double wg, double x)
 {
     double sum = 0.0;
@@ -131,7 +131,7 @@ static double product(const struct band_case *test, double we, double wg, double
     return sum;
 }
 
-/** The loops under test, and how near they must come to the stencil, beside elements of order one. */
+/* The loops under test, and how near they must come to the stencil, beside elements of order one. */
 struct loops_case {
     const struct mm_collision_loops *loops;
     enum mm_precision precision;
@@ -140,7 +140,7 @@ struct loops_case {
 
 typedef void (*band_check)(const struct loops_case *loops, const struct band_case *test);
 
-/** Runs a check on random windows with every instruction set this processor has, in both precisions. */
+/* Runs a check on random windows with every instruction set this processor has, in both precisions. */
 static void for_all_loops(band_check check, uint64_t seed)
 {
     for (int i = 0; i < MM_INSTRUCTIONS_COUNT * MM_PRECISIONS; i++) {
@@ -157,7 +157,7 @@ static void for_all_loops(band_check check, uint64_t seed)
     }
 }
 
-/** A copy of numbers in the precision of the loops. */
+/* A copy of numbers in the precision of the loops. */
 static void *in_precision(const struct loops_case *loops, const double *numbers, size_t count)
 {
     double *copy = mm_allocate_doubles(count);
@@ -170,14 +170,14 @@ static void *in_precision(const struct loops_case *loops, const double *numbers,
     return copy;
 }
 
-/** And back. */
+/* And back. */
 static void take_doubles(const struct loops_case *loops, const void *from, double *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         numbers[i] = loops->precision == MM_SINGLE ? (double)((const float *)from)[i] : ((const double *)from)[i];
 }
 
-/** A case in the precision of the loops, with its row factors; free the tables with free_sweep. */
+/* A case in the precision of the loops, with its row factors; free the tables with free_sweep. */
 static struct mm_band_sweep create_sweep(const struct loops_case *loops, const struct band_case *test)
 {
     const size_t table = 2 * (size_t)mm_band_columns(test->space) + 2 * MM_COLUMN_BLOCK;
@@ -209,7 +209,7 @@ static void assert_is_channel(const struct band_case *test, const double *source
                 tolerance);
 }
 
-/** Nothing may appear outside the window: the next collision relies on zeros there. */
+/* Nothing may appear outside the window: the next collision relies on zeros there. */
 static void assert_window_is_kept(const struct band_case *test, const double *matrix)
 {
     for (size_t i = 0; i < test->size; i++) {
@@ -245,7 +245,7 @@ static void forward_is_the_stencil(void **state)
     for_all_loops(check_forward, 1);
 }
 
-/** <Phi^T A, R> = <A, Phi R> and its derivatives by the weights. */
+/* <Phi^T A, R> = <A, Phi R> and its derivatives by the weights. */
 static void check_adjoint(const struct loops_case *loops, const struct band_case *test)
 {
     const struct mm_band_sweep sweep = create_sweep(loops, test);
@@ -278,7 +278,7 @@ static void adjoint_is_the_transpose(void **state)
     for_all_loops(check_adjoint, 2);
 }
 
-/** Without derivatives: the same matrix as with them, which is the transpose. */
+/* Without derivatives: the same matrix as with them, which is the transpose. */
 static void check_backward(const struct loops_case *loops, const struct band_case *test)
 {
     const struct mm_band_sweep sweep = create_sweep(loops, test);
@@ -306,7 +306,7 @@ static void backward_is_the_adjoint(void **state)
     for_all_loops(check_backward, 4);
 }
 
-/** Sums of |elements| of every diagonal and row. */
+/* Sums of |elements| of every diagonal and row. */
 static void check_sums(const struct loops_case *loops, const struct band_case *test)
 {
     void *state = in_precision(loops, test->state, test->size);

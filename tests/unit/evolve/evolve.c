@@ -93,7 +93,7 @@ static void fine_tuned_stream_stays(void **state)
     open_evolution(&evolution, &single.plan, "cpu", 1);
     while (!mm_evolution_done(&evolution))
         advance(&evolution);
-    const struct mm_figures *last = &evolution.round.figures[evolution.round.record_count - 1];
+    const struct mm_merits *last = &evolution.round.figures[evolution.round.record_count - 1];
     assert_double_near(last->ergotropy, 15.0, 1e-10);
     assert_double_near(last->purity, 1.0, 1e-11);
     mm_evolution_close(&evolution);

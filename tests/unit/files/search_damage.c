@@ -12,14 +12,14 @@
 static const struct mm_run_info run_info = {"micromaser search test.ini", "2026-01-01T00:00:00Z",
                                             "2026-01-01T00:01:00Z", "laboratory"};
 
-/** A few chains: most of the file is structure. */
+/* A few chains: most of the file is structure. */
 static const char few_chains[] = "[coupling]\ng = 0.7,0.8\n[batch.1]\nqubits = 2\n[batch.2]\nqubits = 3\n"
                                  "[loss]\nlambda = 1,10\n[search]\nstarts = 2\n";
-/** Several blocks of chains: most of the file is data. */
+/* Several blocks of chains: most of the file is data. */
 static const char many_chains[] = "[coupling]\ng = 0.5:1:100\n[batch.1]\nqubits = 2\n[batch.2]\nqubits = 3\n"
                                   "[loss]\nlambda = 1,10\n[search]\nstarts = 50\n";
 
-/** A sound result file, and what it holds. */
+/* A sound result file, and what it holds. */
 struct sample {
     char path[32];
     int descriptor;

@@ -22,7 +22,7 @@
 static const struct mm_run_info run_info = {"micromaser search test.ini", "2026-01-01T00:00:00Z",
                                             "2026-01-01T00:01:00Z", "laboratory"};
 
-/** A folder of its own for each test. */
+/* A folder of its own for each test. */
 struct folder {
     char path[64];
     char file[80]; /* path/result.h5 */

@@ -21,7 +21,7 @@ enum { CHAINS_MOST = 4096 };
 struct fixture {
     struct mm_config config;
     double losses[CHAINS_MOST];
-    struct mm_plan *plan;
+    struct mm_search_plan *plan;
 };
 
 static void make_fixture(struct fixture *fixture, const char *coupling, const char *lambda, const char *search)
@@ -34,19 +34,19 @@ static void make_fixture(struct fixture *fixture, const char *coupling, const ch
     assert_true(mm_config_chains(&fixture->config) <= CHAINS_MOST);
     for (int64_t i = 0; i < CHAINS_MOST; i++)
         fixture->losses[i] = NAN;
-    assert_int_equal(mm_plan_create(&fixture->plan, &fixture->config, fixture->losses, NULL, NULL), MM_OK);
+    assert_int_equal(mm_search_plan_create(&fixture->plan, &fixture->config, fixture->losses, NULL, NULL), MM_OK);
 }
 
 static void free_fixture(struct fixture *fixture)
 {
-    mm_plan_free(fixture->plan);
+    mm_search_plan_free(fixture->plan);
     mm_config_free(&fixture->config);
 }
 
 static void end_chain(struct fixture *fixture, int64_t index, double loss)
 {
     fixture->losses[index] = loss;
-    mm_plan_ended(fixture->plan, index);
+    mm_search_plan_ended(fixture->plan, index);
 }
 
 static void every_chain_once_in_order(void **state)
@@ -55,8 +55,8 @@ static void every_chain_once_in_order(void **state)
     struct fixture fixture;
     make_fixture(&fixture, "g = 1,2", "1,10,100", "starts = 4");
     for (int64_t i = 0; i < 24; i++)
-        assert_int_equal(mm_plan_next(fixture.plan, false), i);
-    assert_int_equal(mm_plan_next(fixture.plan, true), -1);
+        assert_int_equal(mm_search_plan_next(fixture.plan, false), i);
+    assert_int_equal(mm_search_plan_next(fixture.plan, true), -1);
     free_fixture(&fixture);
 }
 
@@ -69,14 +69,14 @@ static void finished_chains_are_passed_over(void **state)
     make_fixture(&fixture, "g = 1", "1", "starts = 5");
     fixture.losses[0] = -0.5;
     fixture.losses[3] = INFINITY; /* it found no finite loss, and is finished */
-    mm_plan_recount(fixture.plan);
-    mm_plan_count(fixture.plan, &finished, &needed);
+    mm_search_plan_recount(fixture.plan);
+    mm_search_plan_count(fixture.plan, &finished, &needed);
     assert_int_equal(finished, 2);
     assert_int_equal(needed, 5);
-    assert_int_equal(mm_plan_next(fixture.plan, false), 1);
-    assert_int_equal(mm_plan_next(fixture.plan, false), 2);
-    assert_int_equal(mm_plan_next(fixture.plan, false), 4);
-    assert_int_equal(mm_plan_next(fixture.plan, false), -1);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), 1);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), 2);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), 4);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), -1);
     free_fixture(&fixture);
 }
 
@@ -131,7 +131,7 @@ static void agreement_does_not_depend_on_the_order(void **state)
         int64_t flying[5];
         int count = 0;
         for (;;) {
-            int64_t next = count < 5 ? mm_plan_next(fixture.plan, count == 0) : -1;
+            int64_t next = count < 5 ? mm_search_plan_next(fixture.plan, count == 0) : -1;
             if (next >= 0)
                 flying[count++] = next;
             else if (count == 0)
@@ -140,7 +140,7 @@ static void agreement_does_not_depend_on_the_order(void **state)
                 int lands = rand() % count;
                 int64_t index = flying[lands];
                 flying[lands] = flying[--count];
-                if (mm_plan_wants(fixture.plan, index))
+                if (mm_search_plan_wants(fixture.plan, index))
                     end_chain(&fixture, index, ends[index]);
             }
         }
@@ -151,7 +151,7 @@ static void agreement_does_not_depend_on_the_order(void **state)
         }
         int64_t finished = 0;
         int64_t needed = 0;
-        mm_plan_count(fixture.plan, &finished, &needed);
+        mm_search_plan_count(fixture.plan, &finished, &needed);
         assert_int_equal(needed, expected[0] + expected[1]);
         assert_int_equal(finished, needed);
         assert_int_equal(mm_chains_missing(&fixture.config, fixture.losses), 0);
@@ -164,7 +164,8 @@ static void agreement_does_not_depend_on_the_order(void **state)
 /* Ends every chain that the plan gives out, with a loss of its own. */
 static void run_all(struct fixture *fixture, bool idle)
 {
-    for (int64_t index = mm_plan_next(fixture->plan, idle); index >= 0; index = mm_plan_next(fixture->plan, idle))
+    for (int64_t index = mm_search_plan_next(fixture->plan, idle); index >= 0;
+         index = mm_search_plan_next(fixture->plan, idle))
         end_chain(fixture, index, -0.01 * (double)(index % 7) - 1e-3 * (double)index);
 }
 
@@ -176,14 +177,14 @@ static void neighbours_come_second(void **state)
     /* Random starts first: all five of (g = 1, lambda = 1), which has no lower neighbour, three of the others. */
     static const int64_t first_pass[] = {0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17};
     for (size_t i = 0; i < sizeof first_pass / sizeof first_pass[0]; i++)
-        assert_int_equal(mm_plan_next(fixture.plan, false), first_pass[i]);
-    assert_int_equal(mm_plan_next(fixture.plan, false), -1); /* they wait */
+        assert_int_equal(mm_search_plan_next(fixture.plan, false), first_pass[i]);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), -1); /* they wait */
     for (size_t i = 0; i < sizeof first_pass / sizeof first_pass[0]; i++)
         end_chain(&fixture, first_pass[i], -0.1 * (double)first_pass[i]);
     static const int64_t second_pass[] = {3, 4, 13, 14, 18, 19};
     for (size_t i = 0; i < sizeof second_pass / sizeof second_pass[0]; i++)
-        assert_int_equal(mm_plan_next(fixture.plan, false), second_pass[i]);
-    assert_int_equal(mm_plan_next(fixture.plan, true), -1);
+        assert_int_equal(mm_search_plan_next(fixture.plan, false), second_pass[i]);
+    assert_int_equal(mm_search_plan_next(fixture.plan, true), -1);
     free_fixture(&fixture);
 }
 
@@ -202,13 +203,13 @@ static void neighbours_take_turns_from_their_best_optima(void **state)
     /* (g = 2, lambda = 10): neighbours (g = 2, lambda = 1), chains 16.., and (g = 1, lambda = 10), chains 8.. */
     static const int64_t expected[] = {17, 9, 16, 8, -1};
     for (int64_t s = 0; s < 5; s++)
-        assert_int_equal(mm_plan_start_source(fixture.plan, 24 + 3 + s), expected[s]);
+        assert_int_equal(mm_search_plan_start_source(fixture.plan, 24 + 3 + s), expected[s]);
     /* (g = 1, lambda = 10): its one neighbour has three optima: -0.5, found twice, -0.3 and -0.2. */
     static const int64_t of_one[] = {2, 3, 0, -1, -1};
     for (int64_t s = 0; s < 5; s++)
-        assert_int_equal(mm_plan_start_source(fixture.plan, 8 + 3 + s), of_one[s]);
+        assert_int_equal(mm_search_plan_start_source(fixture.plan, 8 + 3 + s), of_one[s]);
     for (int64_t s = 0; s < 8; s++)
-        assert_int_equal(mm_plan_start_source(fixture.plan, s), -1);
+        assert_int_equal(mm_search_plan_start_source(fixture.plan, s), -1);
     free_fixture(&fixture);
 }
 
@@ -220,13 +221,13 @@ static void waiting_chains_are_passed_over_when_idle(void **state)
     struct fixture fixture;
     struct mm_share share = {.starts = 1, .units = &own};
     make_fixture(&fixture, "g = 1", "1,10", "starts = 4\nneighbour_starts = 1");
-    mm_plan_free(fixture.plan);
+    mm_search_plan_free(fixture.plan);
     own = 0xfc; /* ours: 2 .. 7 */
-    assert_int_equal(mm_plan_create(&fixture.plan, &fixture.config, fixture.losses, &share, NULL), MM_OK);
+    assert_int_equal(mm_search_plan_create(&fixture.plan, &fixture.config, fixture.losses, &share, NULL), MM_OK);
     run_all(&fixture, false);
     assert_false(fixture.losses[7] < 1.0); /* NAN */
-    assert_int_equal(mm_plan_next(fixture.plan, false), -1);
-    assert_int_equal(mm_plan_next(fixture.plan, true), -1);
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), -1);
+    assert_int_equal(mm_search_plan_next(fixture.plan, true), -1);
     assert_int_equal(mm_chains_missing(&fixture.config, fixture.losses), 3);
     free_fixture(&fixture);
 }
@@ -239,10 +240,10 @@ static void equal_values_are_no_neighbours(void **state)
     make_fixture(&fixture, "Q = 1,2\nm = 4,16", "1", "starts = 3\nneighbour_starts = 1");
     assert_true(fixture.config.g[0] == fixture.config.g[3]);
     run_all(&fixture, true);
-    assert_int_equal(mm_plan_start_source(fixture.plan, 3 + 2), -1); /* g = pi/4, the lowest */
-    assert_int_equal(mm_plan_start_source(fixture.plan, 2) / 3, 1);
-    assert_int_equal(mm_plan_start_source(fixture.plan, 9 + 2) / 3, 1);
-    assert_int_equal(mm_plan_start_source(fixture.plan, 6 + 2) / 3 % 3, 0); /* g = pi: either of the two */
+    assert_int_equal(mm_search_plan_start_source(fixture.plan, 3 + 2), -1); /* g = pi/4, the lowest */
+    assert_int_equal(mm_search_plan_start_source(fixture.plan, 2) / 3, 1);
+    assert_int_equal(mm_search_plan_start_source(fixture.plan, 9 + 2) / 3, 1);
+    assert_int_equal(mm_search_plan_start_source(fixture.plan, 6 + 2) / 3 % 3, 0); /* g = pi: either of the two */
     free_fixture(&fixture);
 }
 
@@ -258,21 +259,21 @@ static void finalists_go_on_from_the_best_ends(void **state)
     static const int64_t racing[] = {0, 1, 2, 6, 7, 8};
     static const double losses[] = {-0.2, -0.4, -0.4 + 1e-9, -0.1, -0.2, -0.3};
     for (size_t i = 0; i < 6; i++) {
-        assert_int_equal(mm_plan_next(fixture.plan, false), racing[i]);
-        assert_int_equal(mm_plan_start_source(fixture.plan, racing[i]), -1);
-        assert_int_equal(mm_plan_evaluations(fixture.plan, racing[i]), 3);
+        assert_int_equal(mm_search_plan_next(fixture.plan, false), racing[i]);
+        assert_int_equal(mm_search_plan_start_source(fixture.plan, racing[i]), -1);
+        assert_int_equal(mm_search_plan_evaluations(fixture.plan, racing[i]), 3);
     }
-    assert_int_equal(mm_plan_next(fixture.plan, false), -1); /* the finalists wait */
+    assert_int_equal(mm_search_plan_next(fixture.plan, false), -1); /* the finalists wait */
     for (size_t i = 0; i < 6; i++)
         end_chain(&fixture, racing[i], losses[i]);
     static const int64_t finalists[] = {3, 4, 5, 9, 10, 11};
     static const int64_t sources[] = {1, 0, -1, 8, 7, 6}; /* of chains 1 and 2, which agree, one goes on */
     for (size_t i = 0; i < 6; i++) {
-        assert_int_equal(mm_plan_next(fixture.plan, false), finalists[i]);
-        assert_int_equal(mm_plan_start_source(fixture.plan, finalists[i]), sources[i]);
-        assert_int_equal(mm_plan_evaluations(fixture.plan, finalists[i]), 50);
+        assert_int_equal(mm_search_plan_next(fixture.plan, false), finalists[i]);
+        assert_int_equal(mm_search_plan_start_source(fixture.plan, finalists[i]), sources[i]);
+        assert_int_equal(mm_search_plan_evaluations(fixture.plan, finalists[i]), 50);
     }
-    assert_int_equal(mm_plan_next(fixture.plan, true), -1);
+    assert_int_equal(mm_search_plan_next(fixture.plan, true), -1);
     free_fixture(&fixture);
 }
 

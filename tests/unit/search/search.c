@@ -122,7 +122,7 @@ static void reports_the_final_point(void **state)
     mm_config_free(&config);
 }
 
-/** What a search told while it ran. */
+/* What a search told while it ran. */
 struct watch {
     int64_t calls;
     int64_t evaluations; /* at the last call */

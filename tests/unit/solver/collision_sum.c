@@ -15,7 +15,7 @@
 
 enum { MODES = 6 };
 
-/** Terms sum_ij a_ij z_i^k w_j^(n-1-k), as the eigenvalues of a collision give them. */
+/* Terms sum_ij a_ij z_i^k w_j^(n-1-k), as the eigenvalues of a collision give them. */
 struct terms {
     int64_t length;
     double complex before[MODES]; /* logarithms of z_i */
@@ -24,7 +24,7 @@ struct terms {
     double amplitude[MODES][MODES];
 };
 
-/** Decays of all sizes, the first one zero, phases below a quarter of them, and either sign. */
+/* Decays of all sizes, the first one zero, phases below a quarter of them, and either sign. */
 static void draw_modes(double complex *logarithms, double *signs, int64_t length, uint64_t *random)
 {
     for (int i = 0; i < MODES; i++) {
@@ -67,7 +67,7 @@ static double sum_of_few(const struct terms *terms, const struct mm_collision_su
     return value;
 }
 
-/** Ascending, inside the stretch, and symmetric about its middle. */
+/* Ascending, inside the stretch, and symmetric about its middle. */
 static void assert_is_sum_over(const struct mm_collision_sum *sum, int64_t length)
 {
     assert_true(sum->count > 0 && sum->count <= length);

@@ -15,13 +15,13 @@
 
 enum { BATCHES_MAX = 40 };
 
-/** What a stretch of the rough plan should be: its end and its kind. */
+/* What a stretch of the rough plan should be: its end and its kind. */
 struct expected {
     int64_t end;
     enum mm_stretch_kind kind;
 };
 
-/** Marks ascend, begin with each stretch, and end at the end of the schedule. */
+/* Marks ascend, begin with each stretch, and end at the end of the schedule. */
 static void assert_marks_are_sound(const struct mm_sweep_plan *plan, int64_t collisions)
 {
     size_t mark = 0;
@@ -110,7 +110,7 @@ static void the_number_of_marks_is_bounded(void **state)
     check_plan(BATCHES_MAX, batches, 1000, 1, (struct expected[]){{40000, MM_STRETCH_EVERY}});
 }
 
-/** The gradient of a stream with given plans. */
+/* The gradient of a stream with given plans. */
 static struct mm_channel_gradient gradient_with(const struct stream *stream, const struct mm_sweep_plans *plans)
 {
     struct mm_cpu_run run = {0};

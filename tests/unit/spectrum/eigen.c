@@ -20,7 +20,7 @@
 
 enum { LEVELS_MOST = 75, CASES = 60 };
 
-/** Element (row, column) of a test matrix of one of several kinds. */
+/* Element (row, column) of a test matrix of one of several kinds. */
 static double draw_element(int kind, int row, int column, uint64_t *random)
 {
     const double uniform = 2.0 * random_uniform(random) - 1.0;
@@ -69,7 +69,7 @@ static void draw_spectrum(struct spectrum *spectrum, const struct mm_spectrum_lo
 
 typedef void (*spectrum_check)(struct spectrum *spectrum);
 
-/** Runs a check on random matrices with every instruction set this processor has; memory is reused throughout. */
+/* Runs a check on random matrices with every instruction set this processor has; memory is reused throughout. */
 static void for_all_loops(spectrum_check check)
 {
     for (int i = 0; i < MM_INSTRUCTIONS_COUNT; i++) {
@@ -104,7 +104,7 @@ static void eigenvalues_are_those_of_lapack(void **state)
     for_all_loops(check_values);
 }
 
-/** A V = V diag(values) and V^T V = 1. */
+/* A V = V diag(values) and V^T V = 1. */
 static void check_vectors(struct spectrum *spectrum)
 {
     const int levels = spectrum->levels;
@@ -132,7 +132,7 @@ static void eigenvectors_solve_and_are_orthonormal(void **state)
     for_all_loops(check_vectors);
 }
 
-/** <A, P> with P = sum_k k v_k v_k^T is the passive energy itself, also where A is no density matrix. */
+/* <A, P> with P = sum_k k v_k v_k^T is the passive energy itself, also where A is no density matrix. */
 static void check_projector(struct spectrum *spectrum)
 {
     const int levels = spectrum->levels;
@@ -152,7 +152,7 @@ static void projectors_give_the_passive_energy(void **state)
     for_all_loops(check_projector);
 }
 
-/** Fills a density matrix R = B B^T with populations that fall by the factor `decay` from one to the next, or by
+/* Fills a density matrix R = B B^T with populations that fall by the factor `decay` from one to the next, or by
  * pairs of equal ones, in random directions. */
 static void draw_state(struct spectrum *spectrum, double decay, bool pairs, uint64_t *random)
 {
@@ -176,7 +176,7 @@ static void draw_state(struct spectrum *spectrum, double decay, bool pairs, uint
     memcpy(spectrum->eigen.matrix, matrix, (size_t)(levels * levels) * sizeof *matrix);
 }
 
-/** Derivative of the passive energy along D R + R D, with D diagonal: <P, D R + R D>. */
+/* Derivative of the passive energy along D R + R D, with D diagonal: <P, D R + R D>. */
 static double along(const double *projector, const struct spectrum *spectrum, const double *scales)
 {
     const int levels = spectrum->levels;

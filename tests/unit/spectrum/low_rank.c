@@ -18,14 +18,14 @@
 
 enum { LEVELS_MOST = 90, CASES = 60 };
 
-/** A banded state R = B B^T with trace one, whose spectrum falls off, and room for what is found of it. */
+/* A banded state R = B B^T with trace one, whose spectrum falls off, and room for what is found of it. */
 struct sample {
     struct mm_band_state state;
     double *elements;
     double *projector;
 };
 
-/** @param decay  by which a column of B is smaller than the one before; 1: a flat spectrum */
+/* @param decay  by which a column of B is smaller than the one before; 1: a flat spectrum */
 static void create_sample(struct sample *sample, double decay, uint64_t *random)
 {
     const int levels = random_integer(random, 20, LEVELS_MOST), reach = random_integer(random, 1, 6);
@@ -56,8 +56,8 @@ static void free_sample(struct sample *sample)
     free(sample->projector);
 }
 
-/** Passive energy by LAPACK's whole spectrum, and its derivative.
- *  @param derivative  [levels][levels], out */
+/* Passive energy by LAPACK's whole spectrum, and its derivative.
+ * @param derivative  [levels][levels], out */
 static double whole_passive_energy(struct mm_eigen *eigen, struct mm_band_state state, double *derivative)
 {
     const int levels = state.levels;
@@ -71,7 +71,7 @@ static double whole_passive_energy(struct mm_eigen *eigen, struct mm_band_state 
     return mm_eigen_passive_energy(eigen, levels);
 }
 
-/** <P, (D R + R D) / 2> over both triangles, with a diagonal matrix D. */
+/* <P, (D R + R D) / 2> over both triangles, with a diagonal matrix D. */
 static double product(const double *projector, struct mm_band_state state, const double *scales)
 {
     double sum = 0.0;

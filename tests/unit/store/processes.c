@@ -7,7 +7,7 @@
 
 #include "support/store_checks.h"
 
-/** 800 chains of one grid point. */
+/* 800 chains of one grid point. */
 static const char long_search[] =
     "[coupling]\ng = 0.8\n[batch.1]\nqubits = 12\n[loss]\nlambda = 1\n[search]\nstarts = 800\n";
 
@@ -81,7 +81,7 @@ static void append_one(struct run *run, struct mm_store *store, int64_t index)
     struct mm_error error = {0};
     struct mm_chain chain = made_up_chain(&run->config, index, run->storage);
     demand(mm_store_append(store, index, &chain, &error), &error);
-    demand(mm_store_settle(store, &error), &error);
+    demand(mm_store_maintain(store, &error), &error);
 }
 
 /* ------------------------------------------------------------------------------------------------------ tests */
@@ -285,7 +285,7 @@ static void fill_run(struct run *run, int argument)
         chain.iterations = i;
         demand(mm_store_append(store, i, &chain, &error), &error);
         if (i % 1000 == 999)
-            demand(mm_store_settle(store, &error), &error);
+            demand(mm_store_maintain(store, &error), &error);
     }
     demand(mm_store_finish(store, &error), &error);
     mm_store_close(store);

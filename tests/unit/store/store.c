@@ -563,7 +563,7 @@ static void patience_ends(void **state)
     sleep(1);
     append_chains(&run, store, 4, 8, 1);
     const struct rlimit before = limit_files(100);
-    assert_int_equal(mm_store_settle(store, &error), MM_ERROR_STORAGE);
+    assert_int_equal(mm_store_maintain(store, &error), MM_ERROR_STORAGE);
     assert_mentions(error.message, run.file, "gave up");
     assert_int_equal(mm_store_finish(store, &error), MM_ERROR_STORAGE);
     assert_mentions(error.message, run.file, "gave up");

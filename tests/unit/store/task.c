@@ -160,8 +160,8 @@ static void test_mpirun(void **state)
            "mpi-01234567890123456789012345678901-T1000000", 0, 1);
 }
 
-/* Tasks of the same srun are companions, those of other jobs of the array are not. */
-static void test_companions(void **state)
+/* Tasks of the same srun are of one launch, those of other jobs of the array are not. */
+static void test_tasks_of_one_launch(void **state)
 {
     (void)state;
     struct mm_task task, alone;
@@ -170,12 +170,12 @@ static void test_companions(void **state)
     assert_int_equal(task.launch_count, 5);
     for (int64_t i = 0; i < 15; i++) {
         const struct mm_task other = {.index = i, .count = 15};
-        assert_int_equal(mm_task_is_companion(&task, &other), i >= 5 && i < 10 && i != 8);
+        assert_int_equal(mm_task_same_launch(&task, &other), i >= 5 && i < 10 && i != 8);
     }
-    assert_false(mm_task_is_companion(&task, &(struct mm_task){.index = 6, .count = 14}));
+    assert_false(mm_task_same_launch(&task, &(struct mm_task){.index = 6, .count = 14}));
     assert_int_equal(with_environment(WITH(ARRAY_1_TO_7_BY_3("4")), &alone, NULL), MM_OK);
     assert_int_equal(alone.launch_count, 1);
-    assert_false(mm_task_is_companion(&alone, &(struct mm_task){.index = 0, .count = 3}));
+    assert_false(mm_task_same_launch(&alone, &(struct mm_task){.index = 0, .count = 3}));
     assert_int_equal(mm_task_parse("1/3", &alone, NULL), MM_OK);
     assert_int_equal(alone.launch_count, 1);
 }
@@ -224,7 +224,7 @@ int main(void)
         cmocka_unit_test(test_array_in_a_batch_script),
         cmocka_unit_test(test_srun),
         cmocka_unit_test(test_srun_in_an_array),
-        cmocka_unit_test(test_companions),
+        cmocka_unit_test(test_tasks_of_one_launch),
         cmocka_unit_test(test_mpirun),
         cmocka_unit_test(test_mpirun_in_an_array),
         cmocka_unit_test(test_contradictions),

@@ -1,4 +1,4 @@
-/* marks.c - states of a run put aside for the adjoint sweep, and brought back.
+/* checkpoints.c - checkpoints of a run for the adjoint sweep: states that are saved, and loaded again.
  *
  * Only what derivatives need of a state is put aside, and in the precision in which the adjoint will be swept over
  * it: copying a state takes as long as some collisions, and more the less of them the caches hold.
@@ -13,7 +13,7 @@
 
 enum { WINDOW_INTERVAL = 16 }; /* collisions between looks at what a derivative needs of the states */
 
-/** The sum of |elements| that the window between two states that are put aside may leave out of each: so many
+/* The sum of |elements| that the window between two states that are put aside may leave out of each: so many
  * tolerances of one collision, but not more than the limit over lambda, which weighs what is left out, unless the
  * tolerance itself is. With a tolerance of 1e-16, N = 120 and n = 1000 gradients are right to 3e-9 then (two
  * hundred random protocols, lambda = 1, 10, 100 and 1000), and take up to a tenth less time. */
@@ -25,8 +25,9 @@ static double left_out_at(double tolerance, double lambda)
     return fmin(WINDOW_TOLERANCES * tolerance, fmax(WINDOW_LIMIT / fmax(lambda, 1.0), tolerance));
 }
 
-mm_status mm_cpu_put_aside(const struct mm_cpu_run *run, const void *matrix, struct mm_window window,
-                           enum mm_precision precision, struct mm_checkpoint *checkpoint, struct mm_error *error)
+mm_status mm_cpu_save_checkpoint(const struct mm_cpu_run *run, const void *matrix, struct mm_window window,
+                                 enum mm_precision precision, struct mm_checkpoint *checkpoint,
+                                 struct mm_error *error)
 {
     const size_t columns = (size_t)mm_band_columns(window.levels);
     const size_t bytes = columns * (size_t)window.bands * run->stores[precision].loops->number_size;
@@ -50,7 +51,8 @@ mm_status mm_cpu_save_state(struct mm_cpu_run *run, enum mm_precision precision,
                             struct mm_error *error)
 {
     checkpoint->passed = mm_cpu_run_narrow_window(run, run->left_out);
-    return mm_cpu_put_aside(run, mm_cpu_run_store(run)->state, checkpoint->passed, precision, checkpoint, error);
+    return mm_cpu_save_checkpoint(run, mm_cpu_run_store(run)->state, checkpoint->passed, precision, checkpoint,
+                                  error);
 }
 
 mm_status mm_cpu_follow_plan(struct mm_cpu_run *run, const struct mm_sweep_plan *plan, double lambda,
@@ -95,8 +97,8 @@ mm_status mm_cpu_pass_mark(struct mm_cpu_run *run, struct mm_error *error)
     return MM_OK;
 }
 
-void mm_cpu_restore(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
-                    struct mm_window window)
+void mm_cpu_load_checkpoint(const struct mm_cpu_run *run, const struct mm_checkpoint *checkpoint, void *matrix,
+                            struct mm_window window)
 {
     const struct mm_window common = mm_window_common(checkpoint->window, window);
     const size_t columns = (size_t)mm_band_columns(checkpoint->window.levels);

@@ -1,9 +1,9 @@
-/* state_figures.c - energy, ergotropy and purity of a state, whatever backend it comes from.
+/* merits.c - energy, ergotropy and purity of a state, whatever backend it comes from.
  *
  * E = sum_n n R_nn, purity = sum_nm R_nm^2 and, with the eigenvalues r_k of R in descending order,
  * W = E - sum_k k r_k (Eq. 10). Levels above the highest one that is not empty have no part in it.
  */
-#include "spectrum/state_figures.h"
+#include "spectrum/merits.h"
 
 /* Levels up to the highest one with an element that is not zero. */
 static int live_levels(const struct mm_state *state)
@@ -24,14 +24,14 @@ static void gather(const struct mm_state *state, int live, double *matrix)
             matrix[m * live + n] = state->density[(size_t)m * (size_t)state->levels + (size_t)n];
 }
 
-mm_status mm_state_figures(const struct mm_state *state, struct mm_eigen *eigen, struct mm_figures *figures,
-                           struct mm_error *error)
+mm_status mm_state_merits(const struct mm_state *state, struct mm_eigen *eigen, struct mm_merits *figures,
+                          struct mm_error *error)
 {
     const int live = live_levels(state);
     mm_status status = mm_eigen_reserve(eigen, live, error);
     if (status != MM_OK)
         return status;
-    struct mm_figures found = {0};
+    struct mm_merits found = {0};
     for (size_t n = 0; n < (size_t)live; n++) {
         const double *row = &state->density[n * (size_t)state->levels];
         found.energy += (double)n * row[n];

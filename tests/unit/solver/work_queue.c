@@ -1,4 +1,4 @@
-/* point_flow.c - points that become known while others are evaluated: in rounds, and from several threads. */
+/* work_queue.c - points that become known while others are evaluated: in rounds, and from several threads. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 
 enum { SLOTS = 5, VISITS = 7, BATCHES = 2 };
 
-/** A flow of SLOTS chains of VISITS points each: the next point of a chain is that of a counter and its last loss.
+/* A work queue of SLOTS chains of VISITS points each: the next point of a chain is that of a counter and its last
+ * loss.
  */
 struct chains {
     struct mm_point points[SLOTS];
@@ -25,7 +26,7 @@ struct chains {
     int calls; /* of evaluate_counted */
     size_t most;
     int fail_next_after; /* settled points before `next` fails, or -1 */
-    int fail_settle_after;
+    int fail_finish_after;
     double fail_above; /* evaluations of points with a greater g fail */
 };
 
@@ -49,12 +50,12 @@ static void set_point(struct chains *chains, size_t slot)
 
 static void open_chains(struct chains *chains)
 {
-    *chains = (struct chains){.fail_next_after = -1, .fail_settle_after = -1, .fail_above = INFINITY};
+    *chains = (struct chains){.fail_next_after = -1, .fail_finish_after = -1, .fail_above = INFINITY};
     for (size_t i = 0; i < SLOTS; i++)
         set_point(chains, i);
 }
 
-/** Chains that have been visited least go first, so that at times several threads wait for the last ones. */
+/* Chains that have been visited least go first, so that at times several threads wait for the last ones. */
 static mm_status next(void *context, size_t *slot, struct mm_error *error)
 {
     struct chains *chains = context;
@@ -79,21 +80,21 @@ static void use(void *context, size_t slot)
     set_point(chains, slot);
 }
 
-static mm_status settle(void *context, size_t slot, struct mm_error *error)
+static mm_status finish(void *context, size_t slot, struct mm_error *error)
 {
     struct chains *chains = context;
     assert_true(chains->named[slot]);
     chains->named[slot] = false;
     chains->settled[slot]++;
     assert_int_equal(chains->settled[slot], chains->used[slot]);
-    if (chains->fail_settle_after >= 0 && total(chains->settled) >= chains->fail_settle_after)
+    if (chains->fail_finish_after >= 0 && total(chains->settled) >= chains->fail_finish_after)
         return mm_fail(error, MM_ERROR_OUTPUT, "nowhere to put it");
     return MM_OK;
 }
 
-static struct mm_point_flow flow_of(struct chains *chains)
+static struct mm_work_queue work_of(struct chains *chains)
 {
-    return (struct mm_point_flow){.context = chains,
+    return (struct mm_work_queue){.context = chains,
                                   .slot_count = SLOTS,
                                   .free_batches = BATCHES,
                                   .points = chains->points,
@@ -101,10 +102,10 @@ static struct mm_point_flow flow_of(struct chains *chains)
                                   .gradients = chains->gradients,
                                   .next = next,
                                   .use = use,
-                                  .settle = settle};
+                                  .finish = finish};
 }
 
-/** A stand-in for a backend that takes whole rounds: loss and gradient are functions of the point. */
+/* A stand-in for a backend that takes whole rounds: loss and gradient are functions of the point. */
 static mm_status evaluate_counted(void *context, size_t count, const struct mm_point *points,
                                   struct mm_evaluation *evaluations, struct mm_channel_gradient *gradients,
                                   struct mm_error *error)
@@ -128,8 +129,8 @@ static void rounds_hold_all_that_is_known(void **state)
     struct chains chains;
     struct mm_error error = {0};
     open_chains(&chains);
-    const struct mm_point_flow flow = flow_of(&chains);
-    assert_int_equal(mm_flow_in_rounds(&flow, evaluate_counted, &chains, &error), MM_OK);
+    const struct mm_work_queue work = work_of(&chains);
+    assert_int_equal(mm_work_in_rounds(&work, evaluate_counted, &chains, &error), MM_OK);
     assert_int_equal(chains.calls, VISITS);
     assert_int_equal(chains.most, SLOTS);
     for (int i = 0; i < SLOTS; i++)
@@ -138,42 +139,42 @@ static void rounds_hold_all_that_is_known(void **state)
     assert_int_equal(total(chains.used), SLOTS * VISITS);
 }
 
-/** Evaluates some slots by evaluate_counted, one point at a time. */
-static mm_status evaluate_slots(const struct mm_flow_queue *queue, const struct chains *chains, size_t count,
+/* Evaluates some slots by evaluate_counted, one point at a time. */
+static mm_status evaluate_slots(const struct mm_shared_queue *queue, const struct chains *chains, size_t count,
                                 const size_t *slots, struct mm_error *error)
 {
     struct chains own = {.fail_above = chains->fail_above};
     mm_status status = MM_OK;
     for (size_t i = 0; status == MM_OK && i < count; i++)
-        status = evaluate_counted(&own, 1, &queue->flow->points[slots[i]], &queue->flow->evaluations[slots[i]],
-                                  queue->flow->gradients + BATCHES * slots[i], error);
+        status = evaluate_counted(&own, 1, &queue->work->points[slots[i]], &queue->work->evaluations[slots[i]],
+                                  queue->work->gradients + BATCHES * slots[i], error);
     return status;
 }
 
-/** What a queue does with a thread that takes up to so many points at a time. */
-static void work(struct mm_flow_queue *queue, const struct chains *chains, size_t most)
+/* What a queue does with a thread that takes up to so many points at a time. */
+static void take_all(struct mm_shared_queue *queue, const struct chains *chains, size_t most)
 {
     size_t slots[SLOTS];
-    for (size_t count; (count = mm_flow_queue_take(queue, most, slots)) > 0;) {
+    for (size_t count; (count = mm_shared_queue_take(queue, most, slots)) > 0;) {
         struct mm_error error = {0};
         mm_status status = evaluate_slots(queue, chains, count, slots, &error);
-        mm_flow_queue_give(queue, count, slots, status, &error);
+        mm_shared_queue_give(queue, count, slots, status, &error);
     }
 }
 
-/** One thread more takes one point more at a time, up to all. */
+/* One thread more takes one point more at a time, up to all. */
 static mm_status run_queue(struct chains *chains, int threads, struct mm_error *error)
 {
-    const struct mm_point_flow flow = flow_of(chains);
-    struct mm_flow_queue queue;
+    const struct mm_work_queue work = work_of(chains);
+    struct mm_shared_queue queue;
     const size_t most = threads < SLOTS ? (size_t)threads : SLOTS;
-    assert_int_equal(mm_flow_queue_open(&queue, &flow, error), MM_OK);
+    assert_int_equal(mm_shared_queue_open(&queue, &work, error), MM_OK);
 #pragma omp parallel num_threads(threads)
-    work(&queue, chains, most);
-    return mm_flow_queue_close(&queue, error);
+    take_all(&queue, chains, most);
+    return mm_shared_queue_close(&queue, error);
 }
 
-/** A single thread gets all that is known, and no more than it asks for. */
+/* A single thread gets all that is known, and no more than it asks for. */
 static void points_are_taken_together(void **state)
 {
     (void)state;
@@ -181,18 +182,18 @@ static void points_are_taken_together(void **state)
     struct mm_error error = {0};
     size_t slots[SLOTS];
     open_chains(&chains);
-    const struct mm_point_flow flow = flow_of(&chains);
-    struct mm_flow_queue queue;
-    assert_int_equal(mm_flow_queue_open(&queue, &flow, &error), MM_OK);
-    assert_int_equal(mm_flow_queue_take(&queue, 3, slots), 3);
-    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots + 3), SLOTS - 3);
+    const struct mm_work_queue work = work_of(&chains);
+    struct mm_shared_queue queue;
+    assert_int_equal(mm_shared_queue_open(&queue, &work, &error), MM_OK);
+    assert_int_equal(mm_shared_queue_take(&queue, 3, slots), 3);
+    assert_int_equal(mm_shared_queue_take(&queue, SLOTS, slots + 3), SLOTS - 3);
     assert_int_equal(evaluate_slots(&queue, &chains, SLOTS, slots, &error), MM_OK);
-    mm_flow_queue_give(&queue, 3, slots, MM_OK, &error);
-    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots), 3);
-    mm_flow_queue_give(&queue, SLOTS, slots, MM_ERROR_DEVICE, &error);
-    assert_int_equal(mm_flow_queue_take(&queue, SLOTS, slots), 0);
+    mm_shared_queue_give(&queue, 3, slots, MM_OK, &error);
+    assert_int_equal(mm_shared_queue_take(&queue, SLOTS, slots), 3);
+    mm_shared_queue_give(&queue, SLOTS, slots, MM_ERROR_DEVICE, &error);
+    assert_int_equal(mm_shared_queue_take(&queue, SLOTS, slots), 0);
     assert_int_equal(total(chains.settled), 3);
-    assert_int_equal(mm_flow_queue_close(&queue, &error), MM_ERROR_DEVICE);
+    assert_int_equal(mm_shared_queue_close(&queue, &error), MM_ERROR_DEVICE);
 }
 
 static void threads_come_to_the_same(void **state)
@@ -201,8 +202,8 @@ static void threads_come_to_the_same(void **state)
     struct chains expected, chains;
     struct mm_error error = {0};
     open_chains(&expected);
-    const struct mm_point_flow flow = flow_of(&expected);
-    assert_int_equal(mm_flow_in_rounds(&flow, evaluate_counted, &expected, &error), MM_OK);
+    const struct mm_work_queue work = work_of(&expected);
+    assert_int_equal(mm_work_in_rounds(&work, evaluate_counted, &expected, &error), MM_OK);
     for (int threads = 1; threads <= 8; threads++) {
         open_chains(&chains);
         assert_int_equal(run_queue(&chains, threads, &error), MM_OK);
@@ -211,12 +212,12 @@ static void threads_come_to_the_same(void **state)
     }
 }
 
-/** Whatever fails ends the flow with its status and message, with rounds and with threads. */
+/* Whatever fails ends the queue with its status and message, with rounds and with threads. */
 static void the_first_failure_ends_it(void **state)
 {
     (void)state;
     static const struct {
-        int next, settle;
+        int next, finish;
         double g;
         mm_status status;
         const char *message;
@@ -231,10 +232,10 @@ static void the_first_failure_ends_it(void **state)
             struct mm_error error = {0};
             open_chains(&chains);
             chains.fail_next_after = cases[i].next;
-            chains.fail_settle_after = cases[i].settle;
+            chains.fail_finish_after = cases[i].finish;
             chains.fail_above = cases[i].g;
-            const struct mm_point_flow flow = flow_of(&chains);
-            mm_status status = threads == 0 ? mm_flow_in_rounds(&flow, evaluate_counted, &chains, &error)
+            const struct mm_work_queue work = work_of(&chains);
+            mm_status status = threads == 0 ? mm_work_in_rounds(&work, evaluate_counted, &chains, &error)
                                             : run_queue(&chains, threads, &error);
             assert_int_equal(status, cases[i].status);
             assert_non_null(strstr(error.message, cases[i].message));
@@ -250,15 +251,15 @@ static void points_are_checked(void **state)
         struct mm_error error = {0};
         open_chains(&chains);
         chains.parameters[3][2] = 1.5;
-        const struct mm_point_flow flow = flow_of(&chains);
-        mm_status status = threads == 0 ? mm_flow_in_rounds(&flow, evaluate_counted, &chains, &error)
+        const struct mm_work_queue work = work_of(&chains);
+        mm_status status = threads == 0 ? mm_work_in_rounds(&work, evaluate_counted, &chains, &error)
                                         : run_queue(&chains, threads, &error);
         assert_int_equal(status, MM_ERROR_INPUT);
         assert_string_equal(error.message, "c of free batch 2 = 1.5; allowed is 0 to 1");
     }
 }
 
-/** Backends with a flow of their own and without one give what mm_solver_evaluate gives. */
+/* Backends with a work queue of their own and without one give what mm_solver_evaluate gives. */
 static void backends_agree_with_evaluate(void **state)
 {
     (void)state;
@@ -274,8 +275,8 @@ static void backends_agree_with_evaluate(void **state)
             open_chains(&chains);
             open_chains(&one_by_one);
             assert_int_equal(mm_solver_open(&solver, &problem, &options, &error), MM_OK);
-            const struct mm_point_flow flow = flow_of(&chains);
-            assert_int_equal(mm_solver_evaluate_flow(solver, &flow, &error), MM_OK);
+            const struct mm_work_queue work = work_of(&chains);
+            assert_int_equal(mm_solver_evaluate_work(solver, &work, &error), MM_OK);
             for (size_t slot = 0; slot < SLOTS; slot++)
                 for (int visit = 0; visit < VISITS; visit++) {
                     assert_int_equal(mm_solver_evaluate(solver, 1, &one_by_one.points[slot],

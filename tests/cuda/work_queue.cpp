@@ -1,4 +1,4 @@
-/* flow.cpp - chains that do not wait for each other on the cuda backend: what mm_solver_evaluate gives,
+/* work_queue.cpp - chains that do not wait for each other on the cuda backend: what mm_solver_evaluate gives,
  * on one device and on several, with failures told. Needs the emulated device. */
 #include "cuda/backend_tasks.h"
 
@@ -9,7 +9,7 @@ namespace
 
 constexpr int VISITS = 4;
 
-/** Chains of VISITS points each: the next point of a chain is that of the last loss. */
+/* Chains of VISITS points each: the next point of a chain is that of the last loss. */
 struct chains {
     task given; /* a point a chain, the present one */
     outcome present;
@@ -44,7 +44,7 @@ mm_status next(void *context, size_t *slot, mm_error *)
     return MM_OK;
 }
 
-/** Notes an evaluation, and goes on to a point that depends on it. */
+/* Notes an evaluation, and goes on to a point that depends on it. */
 void use(void *context, size_t slot)
 {
     chains *those = static_cast<chains *>(context);
@@ -55,7 +55,7 @@ void use(void *context, size_t slot)
         parameter = 0.05 + 0.9 * std::fabs(std::sin(3.0 * parameter + loss));
 }
 
-mm_status settle(void *context, size_t slot, mm_error *)
+mm_status finish(void *context, size_t slot, mm_error *)
 {
     chains *those = static_cast<chains *>(context);
     those->named[slot] = false;
@@ -64,7 +64,7 @@ mm_status settle(void *context, size_t slot, mm_error *)
     return MM_OK;
 }
 
-mm_point_flow flow_of(chains *those)
+mm_work_queue work_of(chains *those)
 {
     return {those,
             those->given.points.size(),
@@ -74,10 +74,10 @@ mm_point_flow flow_of(chains *those)
             those->present.gradients.data(),
             next,
             use,
-            settle};
+            finish};
 }
 
-/** All chains, one evaluation after the other. */
+/* All chains, one evaluation after the other. */
 void run_one_by_one(chains *those)
 {
     void *state = open_backend(&those->given.problem);
@@ -102,10 +102,10 @@ void test_chains_come_to_the_same_in_a_flow(void **)
         emulation_set_device_count(devices);
         chains found;
         open_chains(&found, count);
-        const mm_point_flow flow = flow_of(&found);
+        const mm_work_queue work = work_of(&found);
         void *state = open_backend(&found.given.problem);
         mm_error error = {};
-        assert_int_equal(mm_backend_cuda.evaluate_flow(state, &flow, &error), MM_OK);
+        assert_int_equal(mm_backend_cuda.evaluate_work(state, &work, &error), MM_OK);
         mm_backend_cuda.close(state);
         assert_int_equal(found.settled, count * VISITS);
         for (size_t i = 0; i < count; i++) {
@@ -116,7 +116,7 @@ void test_chains_come_to_the_same_in_a_flow(void **)
     emulation_reset();
 }
 
-/** A flow of the solver, in which a point fails at its eigenvalues. */
+/* A work queue of the solver, in which a point fails at its eigenvalues. */
 void test_points_that_failed_are_replaced_in_a_flow(void **)
 {
     const size_t count = 5;
@@ -124,11 +124,11 @@ void test_points_that_failed_are_replaced_in_a_flow(void **)
         emulation_set_device_count(devices);
         chains found, expected;
         open_chains(&found, count);
-        const mm_point_flow flow = flow_of(&found);
+        const mm_work_queue work = work_of(&found);
         mm_solver *solver = open_solver(&found.given.problem, "cuda");
         mm_error error = {};
         emulation_fail_eigensolve(0);
-        assert_int_equal(mm_solver_evaluate_flow(solver, &flow, &error), MM_OK);
+        assert_int_equal(mm_solver_evaluate_work(solver, &work, &error), MM_OK);
         mm_solver_close(solver);
         assert_int_equal(found.settled, count * VISITS);
         assert_int_equal(found.failures, 1);
@@ -141,17 +141,17 @@ void test_points_that_failed_are_replaced_in_a_flow(void **)
     }
 }
 
-/** The device is lost on the way: the flow ends, and names it. */
+/* The device is lost on the way: the queue ends, and names it. */
 void test_a_lost_device_ends_a_flow(void **)
 {
     for (long call : {1L, 40L, 200L}) {
         chains those;
         open_chains(&those, 5);
-        const mm_point_flow flow = flow_of(&those);
+        const mm_work_queue work = work_of(&those);
         void *state = open_backend(&those.given.problem);
         mm_error error = {};
         emulation_fail_after(call, cudaErrorLaunchFailure);
-        assert_int_equal(mm_backend_cuda.evaluate_flow(state, &flow, &error), MM_ERROR_DEVICE);
+        assert_int_equal(mm_backend_cuda.evaluate_work(state, &work, &error), MM_ERROR_DEVICE);
         assert_non_null(strstr(error.message, "CUDA device 0: "));
         assert_true(those.settled < 5 * VISITS);
         mm_backend_cuda.close(state);
@@ -173,5 +173,5 @@ int main()
         cmocka_unit_test(test_points_that_failed_are_replaced_in_a_flow),
         cmocka_unit_test(test_a_lost_device_ends_a_flow),
     };
-    return cmocka_run_group_tests_name("cuda flow", tests, nullptr, nothing_is_left);
+    return cmocka_run_group_tests_name("cuda work queue", tests, nullptr, nothing_is_left);
 }
