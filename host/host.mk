@@ -6,7 +6,7 @@
 
 PROGRAM_ROOMS   := cli evolve files files/evolution plot store
 PROGRAM_SOURCES := $(sort $(wildcard $(PROGRAM_ROOMS:%=host/%/*.c)) host/base/json.c host/model/noise.c \
-                          host/model/steady_state.c)
+                          host/model/steady_state.c host/chain/progress.c host/solver/edge_gradient.c)
 LIBRARY_SOURCES := $(filter-out $(PROGRAM_SOURCES),$(sort $(wildcard host/*/*.c host/*/*/*.c)))
 
 # Loops that need an instruction set are compiled for it and chosen at run time; there are none off x86-64.

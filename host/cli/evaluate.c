@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "solver/edge_gradient.h"
 #include "chain/grid.h"
 #include "cli/cli.h"
 #include "base/json.h"
@@ -60,46 +61,6 @@ static mm_status check_single_point(const char *path, const struct mm_config *co
 
 /* ------------------------------------------------------------------------------------- computation */
 
-/* Where q is so near to 0 or 1 that the coherence x = c sqrt(q (1-q)) is lost in rounding, a loss that depends on
- * x^2 has the finite slope of a q a little inside, though that of x is infinite and the derivative by x is none. */
-static const double EDGE = 1e-25, INSIDE = 1e-14, NO_DERIVATIVE = 1e-12;
-
-static bool needs_limit(const double *parameters, const struct mm_channel_gradient *channel)
-{
-    const double c = parameters[0], q = parameters[1];
-    return c > 0.0 && fmin(q, 1.0 - q) < EDGE &&
-           fabs(channel->by_x) <= NO_DERIVATIVE * fmax(1.0, fabs(channel->by_q));
-}
-
-/* Takes dL/dq of such batches from where it can be computed, one batch after the other. */
-static mm_status take_limits(const struct mm_problem *problem, const struct mm_point *at, struct mm_solver *solver,
-                             struct evaluated *point, struct mm_error *error)
-{
-    const size_t bytes = point->free_batches * 2 * sizeof(double);
-    struct mm_channel_gradient *channels = calloc(point->free_batches, sizeof *channels);
-    double *inside = malloc(2 * bytes), *gradient = inside == NULL ? NULL : inside + 2 * point->free_batches;
-    struct mm_point there = *at;
-    there.parameters = inside;
-    mm_status status = MM_OK;
-    if (channels == NULL || inside == NULL)
-        status = mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu free batches", point->free_batches);
-    for (size_t b = 0; b < point->free_batches && status == MM_OK; b++) {
-        struct mm_evaluation evaluation;
-        if (!needs_limit(point->parameters + 2 * b, &point->channels[b]))
-            continue;
-        memcpy(inside, point->parameters, bytes);
-        inside[2 * b + 1] = inside[2 * b + 1] < 0.5 ? INSIDE : 1.0 - INSIDE;
-        status = mm_solver_evaluate(solver, 1, &there, &evaluation, channels, error);
-        if (status != MM_OK)
-            break;
-        mm_gradient_population(problem, inside, &evaluation, channels, gradient);
-        point->gradient[2 * b + 1] = gradient[2 * b + 1];
-    }
-    free(channels);
-    free(inside);
-    return status;
-}
-
 static mm_status evaluate_point(const struct mm_config *config, struct mm_solver *solver, bool with_gradient,
                                 struct evaluated *point, struct mm_error *error)
 {
@@ -108,10 +69,9 @@ static mm_status evaluate_point(const struct mm_config *config, struct mm_solver
     at.parameters = point->parameters;
     mm_status status =
         mm_solver_evaluate(solver, 1, &at, &point->evaluation, with_gradient ? point->channels : NULL, error);
-    if (status == MM_OK && with_gradient) {
-        mm_gradient_population(&problem, point->parameters, &point->evaluation, point->channels, point->gradient);
-        status = take_limits(&problem, &at, solver, point, error);
-    }
+    if (status == MM_OK && with_gradient)
+        status =
+            mm_edge_gradient(solver, &problem, &at, &point->evaluation, point->channels, point->gradient, error);
     point->backend = mm_solver_backend(solver);
     point->device = mm_solver_device(solver);
     return status;

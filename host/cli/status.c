@@ -67,27 +67,6 @@ static mm_status find_task(const struct status_command *command, struct mm_task 
     return command->mine ? mm_task_from_environment(getenv, task, error) : MM_OK;
 }
 
-/* Counts what is finished and what is missing, in the grid and in a share of it (NULL: all). */
-static void count_chains(struct cli_run_status *run, const struct mm_share *share)
-{
-    const int64_t starts = run->config->starts;
-    run->total = mm_config_chains(run->config);
-    run->grid_points = run->total / starts;
-    for (int64_t cell = 0; cell < run->grid_points; cell++) {
-        const double *losses = run->losses + cell * starts;
-        int64_t needed = mm_starts_needed(run->config, losses);
-        int64_t missing = 0;
-        for (int64_t s = 0; s < needed; s++)
-            if (isnan(losses[s])) {
-                missing++;
-                run->share_missing += mm_share_has(share, cell * starts + s);
-            }
-        run->finished += needed - missing;
-        run->missing += missing;
-        run->incomplete += missing > 0;
-    }
-}
-
 static mm_status count_share(struct cli_run_status *run, struct mm_error *error)
 {
     struct mm_share share = {0};
@@ -95,30 +74,18 @@ static mm_status count_share(struct cli_run_status *run, struct mm_error *error)
     if (run->task.count > 1)
         status = mm_task_share_view(&share, &run->share_known, run->path, run->config, &run->task, error);
     if (status == MM_OK)
-        count_chains(run, run->share_known ? &share : NULL);
+        run->progress = mm_grid_progress(run->config, run->losses, run->share_known ? &share : NULL);
     mm_share_free(&share);
     return status;
 }
 
-/* Finds the lowest loss of each lambda among the chains that belong in the result; the first wins a tie. */
 static mm_status find_best(struct cli_run_status *run, const struct mm_chain_source *source, struct mm_error *error)
 {
-    const struct mm_config *config = run->config;
-    const size_t lambdas = mm_grid_axis(config, MM_AXIS_lambda).count;
+    const size_t lambdas = mm_grid_axis(run->config, MM_AXIS_lambda).count;
     run->best = malloc(lambdas * sizeof *run->best);
     if (run->best == NULL)
         return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu values of lambda", lambdas);
-    for (size_t i = 0; i < lambdas; i++)
-        run->best[i] = (struct cli_lambda_best){.chain = -1};
-    for (int64_t chain = 0; chain < run->total; chain++) {
-        if (!source->has(source->context, chain))
-            continue;
-        struct cli_lambda_best *best =
-            &run->best[mm_grid_position(config, mm_grid_point_of(config, chain), MM_AXIS_lambda)];
-        best->finished++;
-        if (best->chain < 0 || run->losses[chain] < run->losses[best->chain])
-            best->chain = chain;
-    }
+    mm_lambda_best_find(source, run->best);
     return MM_OK;
 }
 
@@ -151,7 +118,7 @@ static double find_rate(const struct cli_run_status *run)
         spent += worked;
     }
     spent = fmax(spent, run->seconds);
-    return direct || !(spent > 0.0) ? rate : (double)run->alive * (double)run->finished / spent;
+    return direct || !(spent > 0.0) ? rate : (double)run->alive * (double)run->progress.finished / spent;
 }
 
 static void count_tasks(struct cli_run_status *run)
@@ -199,7 +166,7 @@ static mm_status describe(struct cli_run_status *run, struct mm_store *store, st
     if (status != MM_OK)
         return status;
     count_tasks(run);
-    return run->missing > 0 ? find_command(run, error) : MM_OK;
+    return run->progress.missing > 0 ? find_command(run, error) : MM_OK;
 }
 
 static int run(const struct status_command *command)
@@ -216,8 +183,8 @@ static int run(const struct status_command *command)
         cli_print_status_json(&run);
     else if (status == MM_OK && !command->quiet)
         cli_print_status(&run);
-    int code =
-        status != MM_OK ? cli_fail(&error) : mm_status_exit_code(run.share_missing == 0 ? MM_OK : MM_STOPPED);
+    int code = status != MM_OK ? cli_fail(&error)
+                               : mm_status_exit_code(run.progress.share_missing == 0 ? MM_OK : MM_STOPPED);
     free(run.best);
     free(run.command);
     mm_store_close(store);

@@ -3,13 +3,8 @@
 #ifndef MM_CLI_STATUS_H
 #define MM_CLI_STATUS_H
 
+#include "chain/progress.h"
 #include "store/store.h"
-
-/** The best chain of one lambda. */
-struct cli_lambda_best {
-    int64_t chain;    /* its number, -1 if none is finished */
-    int64_t finished; /* chains of this lambda */
-};
 
 /** A run as it stands. Everything is borrowed from the store but `best` and `command`. */
 struct cli_run_status {
@@ -19,14 +14,9 @@ struct cli_run_status {
     char backend[16];
     char device[128];
 
-    int64_t total;         /* chains of the grid */
-    int64_t finished;      /* of those needed */
-    int64_t missing;       /* needed and not finished */
-    int64_t grid_points;   /* of the grid */
-    int64_t incomplete;    /* that lack chains */
-    struct mm_task task;   /* whose share is asked for; count 1: the whole grid */
-    bool share_known;      /* its round has begun */
-    int64_t share_missing; /* chains of the share that are missing; without a share those of the grid */
+    struct mm_grid_progress progress; /* of the grid, and of the share if it is known */
+    struct mm_task task;              /* whose share is asked for; count 1: the whole grid */
+    bool share_known;                 /* its round has begun */
 
     double seconds;           /* computing time so far, summed over the tasks */
     double chains_per_second; /* of the tasks at work; 0 if it cannot be told */
@@ -37,8 +27,8 @@ struct cli_run_status {
     size_t damage_count;
     const struct mm_store_damage *damage;
 
-    struct cli_lambda_best *best; /* [lambda_count] */
-    char *command;                /* which fills the gaps; NULL if nothing tells it */
+    struct mm_lambda_best *best; /* [lambda_count] */
+    char *command;               /* which fills the gaps; NULL if nothing tells it */
 };
 
 /** Prints it for people. */

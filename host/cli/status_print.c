@@ -31,8 +31,8 @@ static void format_duration(double seconds, char text[TEXT_SIZE])
 /* Seconds until the end; negative if they cannot be told. */
 static double seconds_left(const struct cli_run_status *run)
 {
-    return run->missing == 0              ? 0.0
-           : run->chains_per_second > 0.0 ? (double)run->missing / run->chains_per_second
+    return run->progress.missing == 0     ? 0.0
+           : run->chains_per_second > 0.0 ? (double)run->progress.missing / run->chains_per_second
                                           : -1.0;
 }
 
@@ -40,23 +40,24 @@ static double seconds_left(const struct cli_run_status *run)
 
 static void print_counts(const struct cli_run_status *run)
 {
-    const int64_t needed = run->finished + run->missing;
-    printf("%lld of %lld chain%s finished (%.1f %%)", (long long)run->finished, (long long)needed,
-           mm_plural(needed), 100.0 * (double)run->finished / (double)needed);
-    if (needed < run->total)
-        printf("; %lld more are not needed", (long long)(run->total - needed));
-    if (run->missing == 0)
+    const int64_t needed = run->progress.finished + run->progress.missing;
+    printf("%lld of %lld chain%s finished (%.1f %%)", (long long)run->progress.finished, (long long)needed,
+           mm_plural(needed), 100.0 * (double)run->progress.finished / (double)needed);
+    if (needed < run->progress.total)
+        printf("; %lld more are not needed", (long long)(run->progress.total - needed));
+    if (run->progress.missing == 0)
         printf("; the grid is complete\n");
     else
-        printf("; gaps: %lld chain%s at %lld of %lld grid point%s\n", (long long)run->missing,
-               mm_plural(run->missing), (long long)run->incomplete, (long long)run->grid_points,
-               mm_plural(run->grid_points));
+        printf("; gaps: %lld chain%s at %lld of %lld grid point%s\n", (long long)run->progress.missing,
+               mm_plural(run->progress.missing), (long long)run->progress.incomplete,
+               (long long)run->progress.grid_points, mm_plural(run->progress.grid_points));
     if (run->task.count > 1 && !run->share_known)
         printf("task %lld of %lld: its round '%s' has not begun\n", (long long)run->task.index,
                (long long)run->task.count, run->task.round);
     else if (run->task.count > 1)
         printf("task %lld of %lld: %lld chain%s of its share missing\n", (long long)run->task.index,
-               (long long)run->task.count, (long long)run->share_missing, mm_plural(run->share_missing));
+               (long long)run->task.count, (long long)run->progress.share_missing,
+               mm_plural(run->progress.share_missing));
 }
 
 static void print_speed(const struct cli_run_status *run)
@@ -66,7 +67,7 @@ static void print_speed(const struct cli_run_status *run)
     format_duration(run->seconds, text);
     mm_text_to_line(run->device, sizeof device, device);
     printf("backend %s%s%s; computing time %s\n", run->backend, device[0] == '\0' ? "" : ": ", device, text);
-    if (run->missing == 0 && run->journal_count == 0)
+    if (run->progress.missing == 0 && run->journal_count == 0)
         return;
     printf("%lld task%s at work", (long long)run->alive, mm_plural(run->alive));
     if (run->dead > 0)
@@ -105,7 +106,7 @@ static void print_best(const struct cli_run_status *run)
     printf("\n%12s %15s %12s %8s %10s\n", "lambda", "best loss", "g", "start", "finished");
     const struct mm_axis lambda = mm_grid_axis(config, MM_AXIS_lambda);
     for (size_t i = 0; i < lambda.count; i++) {
-        const struct cli_lambda_best *best = &run->best[i];
+        const struct mm_lambda_best *best = &run->best[i];
         if (best->chain < 0) {
             printf("%12.6g %15s %12s %8s %10d\n", lambda.values[i], "-", "-", "-", 0);
             continue;
@@ -145,7 +146,7 @@ void cli_print_status(const struct cli_run_status *run)
     print_tasks(run);
     print_best(run);
     print_damage(run);
-    if (run->missing > 0 && run->command != NULL) {
+    if (run->progress.missing > 0 && run->command != NULL) {
         char command[COMMAND_SIZE];
         mm_text_to_line(run->command, sizeof command, command);
         printf("\n%s:\n  %s\n",
@@ -158,14 +159,14 @@ void cli_print_status(const struct cli_run_status *run)
 static void print_chains_json(struct json *json, const struct cli_run_status *run)
 {
     json_open(json, "chains", '{');
-    json_integer(json, "finished", run->finished);
-    json_integer(json, "missing", run->missing);
-    json_integer(json, "needed", run->finished + run->missing);
-    json_integer(json, "total", run->total);
+    json_integer(json, "finished", run->progress.finished);
+    json_integer(json, "missing", run->progress.missing);
+    json_integer(json, "needed", run->progress.finished + run->progress.missing);
+    json_integer(json, "total", run->progress.total);
     json_close(json, '}');
     json_open(json, "grid_points", '{');
-    json_integer(json, "total", run->grid_points);
-    json_integer(json, "incomplete", run->incomplete);
+    json_integer(json, "total", run->progress.grid_points);
+    json_integer(json, "incomplete", run->progress.incomplete);
     json_close(json, '}');
     if (run->task.count > 1) {
         json_open(json, "share", '{');
@@ -173,7 +174,7 @@ static void print_chains_json(struct json *json, const struct cli_run_status *ru
         json_integer(json, "tasks", run->task.count);
         json_string(json, "round", run->task.round);
         json_boolean(json, "begun", run->share_known);
-        json_integer(json, "missing", run->share_missing);
+        json_integer(json, "missing", run->progress.share_missing);
         json_close(json, '}');
     }
 }
@@ -209,7 +210,7 @@ static void print_best_json(struct json *json, const struct cli_run_status *run)
     const struct mm_axis lambda = mm_grid_axis(config, MM_AXIS_lambda);
     json_open(json, "best", '[');
     for (size_t i = 0; i < lambda.count; i++) {
-        const struct cli_lambda_best *best = &run->best[i];
+        const struct mm_lambda_best *best = &run->best[i];
         json_open(json, NULL, '{');
         json_number(json, "lambda", lambda.values[i]);
         json_integer(json, "finished", best->finished);
@@ -242,7 +243,7 @@ void cli_print_status_json(const struct cli_run_status *run)
     struct json json = {.stream = stdout};
     json_open(&json, NULL, '{');
     json_string(&json, "file", run->path);
-    json_boolean(&json, "complete", run->missing == 0);
+    json_boolean(&json, "complete", run->progress.missing == 0);
     print_chains_json(&json, run);
     json_string(&json, "backend", run->backend);
     json_string(&json, "device", run->device);

@@ -7,7 +7,7 @@
 #include "files/hdf5/root.h"
 #include "base/json.h"
 #include "base/numbers.h"
-#include "model/steady_state.h"
+#include "evolve/steady.h"
 
 enum {
     OPTION_COLLISIONS = 512,
@@ -18,10 +18,7 @@ enum {
     DEFAULT_PER_DECADE = 50,
     COLLISIONS_MAX = 1000000000,
     RECORDS_MAX = 1000000,
-    SHOWN_BORDERS = 4, /* of a configuration whose levels are open */
 };
-
-static const double DEFAULT_BAND = 0.01;
 
 struct steady_command {
     struct cli_curves_options curves;
@@ -32,21 +29,9 @@ struct steady_command {
     int64_t from; /* or -1: the default */
 };
 
-/* One curve: chambers alone (count 0), or with E(k) and the populations of the chambers. */
-struct report {
-    char label[MM_CURVE_LABEL_SIZE];
-    struct mm_chambers chambers;
-    size_t count;
-    int64_t *k;       /* [count] */
-    double *energies; /* [count] */
-    double *sums;     /* [count][border_count + 1] */
-    struct mm_lifetime lifetime;
-    double *steady; /* [borders[0].m], Eq. 8; NULL where not asked for or without a border */
-};
-
 struct reports {
     size_t count;
-    struct report *items; /* [count] */
+    struct mm_steady *items; /* [count] */
 };
 
 /* ---------------------------------------------------------------------------------------------- options */
@@ -85,14 +70,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 static void free_reports(struct reports *reports)
 {
-    for (size_t i = 0; i < reports->count; i++) {
-        struct report *report = &reports->items[i];
-        mm_chambers_free(&report->chambers);
-        free(report->k);
-        free(report->energies);
-        free(report->sums);
-        free(report->steady);
-    }
+    for (size_t i = 0; i < reports->count; i++)
+        mm_steady_free(&reports->items[i]);
     free(reports->items);
     *reports = (struct reports){0};
 }
@@ -106,50 +85,15 @@ static mm_status create_reports(struct reports *reports, size_t count, struct mm
     return MM_OK;
 }
 
-/* Begins a report with its chambers, with room for `records` states. */
-static mm_status begin_report(struct report *report, const char *label, double g, int levels, size_t records,
-                              struct mm_error *error)
-{
-    snprintf(report->label, sizeof report->label, "%s", label);
-    mm_status status = mm_chambers_find(g, levels, &report->chambers, error);
-    if (status != MM_OK)
-        return status;
-    report->k = calloc(records + 1, sizeof *report->k); /* + 1: never an empty request */
-    report->energies = calloc(records + 1, sizeof *report->energies);
-    report->sums = calloc(records + 1, ((size_t)report->chambers.border_count + 1) * sizeof *report->sums);
-    if (report->k == NULL || report->energies == NULL || report->sums == NULL)
-        return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %zu records", records);
-    return MM_OK;
-}
-
-/* Adds one state. */
-static void add_record(struct report *report, int64_t k, double energy, size_t levels, const double *populations)
-{
-    const size_t chambers = (size_t)report->chambers.border_count + 1;
-    report->k[report->count] = k;
-    report->energies[report->count] = energy;
-    mm_chambers_sum(&report->chambers, levels, populations, &report->sums[report->count * chambers]);
-    report->count++;
-}
-
 /* Finds what follows from the records and from --q. */
 static mm_status finish_reports(const struct steady_command *command, int64_t schedule, struct reports *reports,
                                 struct mm_error *error)
 {
-    for (size_t i = 0; i < reports->count; i++) {
-        struct report *report = &reports->items[i];
-        const int64_t from = command->from >= 0 ? command->from : schedule;
-        const double band = isnan(command->band) ? DEFAULT_BAND : command->band;
-        report->lifetime = mm_lifetime_find(report->count, report->k, report->energies, from, band);
-        if (isnan(command->q) || report->chambers.border_count == 0)
-            continue;
-        const int m = report->chambers.borders[0].m;
-        report->steady = calloc((size_t)m, sizeof *report->steady);
-        if (report->steady == NULL)
-            return mm_fail(error, MM_ERROR_MEMORY, "out of memory for %d levels", m);
-        mm_steady_populations(report->chambers.g, m, command->q, report->steady);
-    }
-    return MM_OK;
+    const int64_t from = command->from >= 0 ? command->from : schedule;
+    mm_status status = MM_OK;
+    for (size_t i = 0; i < reports->count && status == MM_OK; i++)
+        status = mm_steady_finish(&reports->items[i], from, command->band, command->q, error);
+    return status;
 }
 
 /* --------------------------------------------------------------------------------- from an evolution file */
@@ -193,11 +137,11 @@ static mm_status report_arrays(const struct arrays *arrays, struct reports *repo
     const size_t records = arrays->k.count, levels = arrays->population.length[2];
     mm_status status = create_reports(reports, arrays->g.count, error);
     for (size_t c = 0; c < arrays->g.count && status == MM_OK; c++) {
-        struct report *report = &reports->items[c];
-        status = begin_report(report, arrays->labels.texts[c], arrays->g.values[c], (int)levels, records, error);
+        struct mm_steady *report = &reports->items[c];
+        status = mm_steady_begin(report, arrays->labels.texts[c], arrays->g.values[c], (int)levels, records, error);
         for (size_t i = 0; i < records && status == MM_OK; i++)
-            add_record(report, (int64_t)arrays->k.values[i], arrays->energy.values[c * records + i], levels,
-                       &arrays->population.values[(c * records + i) * levels]);
+            mm_steady_add(report, (int64_t)arrays->k.values[i], arrays->energy.values[c * records + i], levels,
+                          &arrays->population.values[(c * records + i) * levels]);
     }
     return status;
 }
@@ -230,17 +174,6 @@ static mm_status read_evolution(const struct steady_command *command, struct rep
 
 /* ------------------------------------------------------------------------------- from a computed evolution */
 
-static void add_round(const struct mm_evolution *evolution, struct reports *reports)
-{
-    const struct mm_round *round = &evolution->round;
-    for (size_t c = 0; c < reports->count; c++) {
-        const struct mm_populations *populations = &round->populations[c];
-        for (size_t i = 0; i < round->record_count; i++)
-            add_record(&reports->items[c], round->k[i], round->figures[c * MM_ROUND_RECORDS + i].energy,
-                       (size_t)populations->levels, &populations->values[i * (size_t)populations->levels]);
-    }
-}
-
 static mm_status evolve(const struct steady_command *command, const struct mm_evolution_plan *plan,
                         struct reports *reports, struct mm_error *error)
 {
@@ -249,19 +182,10 @@ static mm_status evolve(const struct steady_command *command, const struct mm_ev
     while (status == MM_OK && !mm_evolution_done(&evolution)) {
         status = mm_evolution_advance(&evolution, error);
         if (status == MM_OK)
-            add_round(&evolution, reports);
+            mm_steady_add_round(reports->items, &evolution);
     }
     mm_evolution_close(&evolution);
     return status;
-}
-
-/* Levels to look at: those of the configuration, or, where they are open, enough for the first few borders. */
-static int shown_levels(const struct mm_config *config, double g)
-{
-    const double wanted = ceil((SHOWN_BORDERS * M_PI / g) * (SHOWN_BORDERS * M_PI / g)) + 1.0;
-    if (config->levels != MM_LEVELS_AUTO)
-        return config->levels;
-    return wanted < MM_LEVELS_MAX ? (int)wanted : MM_LEVELS_MAX;
 }
 
 static mm_status report_curves(const struct steady_command *command, const struct cli_curves *curves,
@@ -283,8 +207,9 @@ static mm_status report_curves(const struct steady_command *command, const struc
                        RECORDS_MAX);
     mm_status status = create_reports(reports, curves->count, error);
     for (size_t c = 0; c < curves->count && status == MM_OK; c++)
-        status = begin_report(&reports->items[c], curves->curves[c].label, curves->curves[c].g,
-                              shown_levels(&curves->config, curves->curves[c].g), (size_t)records, error);
+        status =
+            mm_steady_begin(&reports->items[c], curves->curves[c].label, curves->curves[c].g,
+                            mm_chambers_levels(curves->config.levels, curves->curves[c].g), (size_t)records, error);
     if (status == MM_OK)
         status = evolve(command, &plan, reports, error);
     if (status == MM_OK)
@@ -308,7 +233,8 @@ static mm_status report_couplings(const struct steady_command *command, struct r
     for (size_t g = 0; g < reports->count && status == MM_OK; g++) {
         char label[64];
         snprintf(label, sizeof label, "g = %.9g", config.g[g]);
-        status = begin_report(&reports->items[g], label, config.g[g], shown_levels(&config, config.g[g]), 0, error);
+        status = mm_steady_begin(&reports->items[g], label, config.g[g],
+                                 mm_chambers_levels(config.levels, config.g[g]), 0, error);
     }
     if (status == MM_OK)
         status = finish_reports(command, 0, reports, error);
@@ -350,7 +276,7 @@ static void print_lifetime(const struct mm_lifetime *lifetime)
 }
 
 /* Rows of the table of chambers: k = 0, the first record of every decade, and the last one. */
-static bool is_shown(const struct report *report, size_t i)
+static bool is_shown(const struct mm_steady *report, size_t i)
 {
     if (i == 0 || i + 1 == report->count)
         return true;
@@ -358,7 +284,7 @@ static bool is_shown(const struct report *report, size_t i)
     return report->k[i - 1] == 0 || floor(log10((double)report->k[i - 1])) < decade;
 }
 
-static void print_populations(const struct report *report)
+static void print_populations(const struct mm_steady *report)
 {
     const size_t chambers = (size_t)report->chambers.border_count + 1;
     printf("%10s %12s", "k", "E");
@@ -375,7 +301,7 @@ static void print_populations(const struct report *report)
     }
 }
 
-static void print_steady(const struct report *report, double q)
+static void print_steady(const struct mm_steady *report, double q)
 {
     if (report->steady == NULL) {
         printf("no steady state of Eq. 8: no chamber ends within %d levels\n", report->chambers.levels);
@@ -383,7 +309,8 @@ static void print_steady(const struct report *report, double q)
     }
     const struct mm_chamber_border *border = &report->chambers.borders[0];
     printf("steady state for c = 1, q = %.6g in the first chamber (Eq. 8), %s\n%6s %14s\n", q,
-           border->leak < 1e-20 ? "g is fine-tuned" : "as if g were fine-tuned, which it is not", "n", "rho_nn");
+           mm_chamber_is_fine_tuned(border) ? "g is fine-tuned" : "as if g were fine-tuned, which it is not", "n",
+           "rho_nn");
     for (int n = 0; n < border->m; n++)
         printf("%6d %14.8g\n", n, report->steady[n]);
 }
@@ -396,7 +323,7 @@ static bool tells_coupling(const char *label, double g)
     return strncmp(label, begin, length) == 0 && fabs(strtod(label + length, NULL) - g) <= 1e-5 * g;
 }
 
-static void print_heading(const struct report *report)
+static void print_heading(const struct mm_steady *report)
 {
     printf("%s", report->label);
     if (!tells_coupling(report->label, report->chambers.g))
@@ -407,7 +334,7 @@ static void print_heading(const struct report *report)
 static void print_text(const struct steady_command *command, const struct reports *reports)
 {
     for (size_t i = 0; i < reports->count; i++) {
-        const struct report *report = &reports->items[i];
+        const struct mm_steady *report = &reports->items[i];
         printf("%s", i == 0 ? "" : "\n");
         print_heading(report);
         print_borders(&report->chambers);
@@ -453,7 +380,7 @@ static void print_lifetime_json(struct json *json, const struct mm_lifetime *lif
     json_close(json, '}');
 }
 
-static void print_records_json(struct json *json, const struct report *report)
+static void print_records_json(struct json *json, const struct mm_steady *report)
 {
     const size_t chambers = (size_t)report->chambers.border_count + 1;
     json_open(json, "k", '[');
@@ -475,7 +402,7 @@ static void print_json(const struct reports *reports)
     struct json json = {.stream = stdout};
     json_open(&json, NULL, '[');
     for (size_t c = 0; c < reports->count; c++) {
-        const struct report *report = &reports->items[c];
+        const struct mm_steady *report = &reports->items[c];
         json_open(&json, NULL, '{');
         json_string(&json, "label", report->label);
         json_number(&json, "g", report->chambers.g);

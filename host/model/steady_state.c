@@ -57,6 +57,20 @@ mm_status mm_chambers_find(double g, int levels, struct mm_chambers *chambers, s
     return MM_OK;
 }
 
+bool mm_chamber_is_fine_tuned(const struct mm_chamber_border *border)
+{
+    return border->leak < 1e-20;
+}
+
+int mm_chambers_levels(int levels, double g)
+{
+    enum { BORDERS = 4 };
+    const double wanted = ceil((BORDERS * M_PI / g) * (BORDERS * M_PI / g)) + 1.0;
+    if (levels != MM_LEVELS_AUTO)
+        return levels;
+    return wanted < MM_LEVELS_MAX ? (int)wanted : MM_LEVELS_MAX;
+}
+
 void mm_chambers_free(struct mm_chambers *chambers)
 {
     free(chambers->borders);

@@ -25,6 +25,12 @@ struct mm_chambers {
  * m the one with the smallest |epsilon| stays. g = 0 has no borders. */
 mm_status mm_chambers_find(double g, int levels, struct mm_chambers *chambers, struct mm_error *error);
 
+/** Whether a coupling is fine-tuned to a border, to rounding: nothing leaks through it. */
+bool mm_chamber_is_fine_tuned(const struct mm_chamber_border *border);
+
+/** Levels to look at: those of a problem, or, where they are MM_LEVELS_AUTO, enough for the first four borders. */
+int mm_chambers_levels(int levels, double g);
+
 void mm_chambers_free(struct mm_chambers *chambers);
 
 /** Chamber of a level, 0 .. border_count. */
